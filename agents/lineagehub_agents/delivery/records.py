@@ -1,0 +1,99 @@
+"""The values that flow through delivery: a record, a partition's batch of checked records, and the sink's contract."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from lineagehub.contract.headers import Envelope
+from lineagehub.contract.reasons import Reason
+
+
+class Partition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}:{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One Kafka record as it was read. `timestamp_ms` is the broker's (LogAppendTime), milliseconds since the epoch."""
+
+    partition: Partition
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the value."""
+        return len(self.value) if self.value is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedRecord:
+    """A record whose origin is proved and whose value parses: fit for a sink."""
+
+    record: Record
+    value: bytes
+    envelope: Envelope
+    retention_days: int
+
+
+class Rejected(Exception):
+    """A processor's verdict: the record can never be delivered, for `reason`. `namespace` is None unless its writer is proved."""
+
+    def __init__(self, reason: Reason, detail: str, namespace: str | None = None) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+        self.namespace = namespace
+
+
+class Processor(Protocol):
+    """Checks one record; pure, in memory, never blocks."""
+
+    def check(self, record: Record) -> CheckedRecord:
+        """Return the checked record or raise Rejected."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SinkBatch:
+    """What a sink is given: checked records of one partition, in offset order, never none.
+
+    `token` names exactly these records (topic, partition, first and last offset, broker time of the first): a sink that has seen
+    the token must not write again. The broker time tells a re-created topic, whose offsets begin at 0 again, from the former.
+    """
+
+    token: str
+    records: tuple[CheckedRecord, ...]
+
+
+class Sink(Protocol):
+    """Encodes and sends; knows nothing of Kafka, retries or dead letters. To add one: a file in sinks/, a line in flows.py."""
+
+    maximum_records: int
+    """Largest batch it takes. 1 for a sink that cannot take a batch as a whole or not at all."""
+
+    async def start(self) -> None:
+        """Open what it needs. Does not fail when the other side is away."""
+        ...
+
+    async def send(self, batch: SinkBatch) -> None:
+        """Write the batch, whole or not at all; a repeated token writes nothing more.
+
+        Raises errors.Retryable (the same batch may succeed later) or errors.Permanent (it never will); anything else stops
+        the process, because nobody knows what it means.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close what was opened. May be repeated."""
+        ...

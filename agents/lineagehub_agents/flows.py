@@ -1,0 +1,53 @@
+"""FLOWS: every agent of LineageHub on one screen: topic -> processor -> sink.
+
+An agent is a consumer group and a unit of scale: `lineagehub agent NAME` runs it. To add a sink or an agent: one file in sinks/ (and
+processors/ for a new kind of record) and one line here; a test fails on a file that is not registered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
+from lineagehub.settings import Settings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable
+from lineagehub_agents.delivery.records import Processor, Sink
+from lineagehub_agents.processors.lineage import LineageProcessor
+from lineagehub_agents.processors.spans import SpansProcessor
+from lineagehub_agents.processors.verification import Verifier
+from lineagehub_agents.sinks.clickhouse import ClickHouseSink
+from lineagehub_agents.sinks.marquez import MarquezSink
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One topic's way through an agent."""
+
+    topic: Topic
+    processor: Callable[[Verifier], Processor]
+    sink: Callable[[Settings], Sink]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """One agent: its name is its consumer group."""
+
+    name: str
+    routes: tuple[Route, ...]
+
+
+def _clickhouse(table: LandingTable) -> Callable[[Settings], Sink]:
+    return lambda settings: ClickHouseSink(ClickHouse(settings.clickhouse), table)
+
+
+def _marquez(settings: Settings) -> Sink:
+    return MarquezSink(settings.marquez)
+
+
+FLOWS: tuple[Flow, ...] = (
+    Flow("lineage-store", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _clickhouse(LINEAGE_EVENTS_IN)),)),
+    Flow("telemetry-store", (Route(OTEL_SPANS, SpansProcessor, _clickhouse(OTLP_TRACES_IN)),)),
+    Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _marquez),)),
+)

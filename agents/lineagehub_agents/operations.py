@@ -1,0 +1,92 @@
+"""The operations server of an agent process: /livez, /readyz and /metrics, on loopback by default. Started by worker.py."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from lineagehub.broker.compacted_view import CompactedView
+from lineagehub.settings import AgentsSettings
+from lineagehub_agents.app import FlowApp
+
+
+class OperationsServer:
+    """Serves the state of the flows of this process."""
+
+    def __init__(self, apps: Sequence[FlowApp], control_view: CompactedView, agents: AgentsSettings) -> None:
+        self._apps = apps
+        self._control_view = control_view
+        self._agents = agents
+        self._registry = CollectorRegistry()
+        self._registry.register(DeliveryCollector(apps))
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> str:
+        """Listen; return the URL. Raises OSError when the port is taken."""
+        application = web.Application()
+        application.add_routes(
+            [web.get("/livez", self._live), web.get("/readyz", self._ready), web.get("/metrics", self._metrics)]
+        )
+        self._runner = web.AppRunner(application, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._agents.ops_host, self._agents.ops_port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        return f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening. May be repeated."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _live(self, _: web.Request) -> web.Response:
+        crashed = [app.flow.name for app in self._apps if app.has_crashed]
+        return _json({"status": "crashed" if crashed else "alive", "crashed": crashed}, 503 if crashed else 200)
+
+    async def _ready(self, _: web.Request) -> web.Response:
+        flows = {app.flow.name: _flow_state(app) for app in self._apps}
+        control = self._control_view.is_complete
+        ready = control and all(state["joined"] and not state["fault"] for state in flows.values())
+        return _json({"ready": ready, "control": control, "agents": flows}, 200 if ready else 503)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+class DeliveryCollector:
+    """Reads the deliverers' counts when Prometheus asks, so that delivery itself pays nothing."""
+
+    def __init__(self, apps: Sequence[FlowApp]) -> None:
+        self._apps = apps
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the metrics of all flows."""
+        labels = ["agent", "topic"]
+        delivered = CounterMetricFamily("lineagehub_delivered_records", "Records written to the sink.", labels=labels)
+        dead = CounterMetricFamily("lineagehub_dead_lettered_records", "Records dead-lettered.", labels=labels)
+        fault = GaugeMetricFamily("lineagehub_sink_fault", "1 while the sink fails.", labels=labels)
+        for app in self._apps:
+            for topic, deliverer in app.deliverers.items():
+                values = [app.flow.name, topic]
+                delivered.add_metric(values, deliverer.state.delivered)
+                dead.add_metric(values, deliverer.state.dead_lettered)
+                fault.add_metric(values, 1.0 if deliverer.state.fault else 0.0)
+        yield from (delivered, dead, fault)
+
+
+def _flow_state(app: FlowApp) -> dict[str, object]:
+    faults = [deliverer.state.fault for deliverer in app.deliverers.values() if deliverer.state.fault]
+    return {
+        "joined": app.is_ready,
+        "fault": "; ".join(faults),
+        "delivered": sum(deliverer.state.delivered for deliverer in app.deliverers.values()),
+        "dead_lettered": sum(deliverer.state.dead_lettered for deliverer in app.deliverers.values()),
+    }
+
+
+def _json(body: object, status: int) -> web.Response:
+    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")

@@ -1,0 +1,86 @@
+"""Who wrote this record? The signed envelope, checked in the order of security.md section 3, cheapest first.
+
+Shared by all processors. Works from memory: the directory of keys is kept current by the control topic.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.sealing import HUB_KEY_ID
+from lineagehub.contract.control import ROLE_SCOPES, Scope
+from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
+from lineagehub.contract.reasons import Reason
+from lineagehub_agents.delivery.records import Record, Rejected
+
+OLDEST_MS = 24 * 3_600_000
+NEWEST_MS = 10 * 60_000
+"""A record signed more than 24 h before, or 10 min after, the broker took it is a replay or a broken clock."""
+
+DEFAULT_RETENTION_DAYS = 30
+
+_REASONS = {
+    "unsigned": Reason.UNSIGNED,
+    "unsupported": Reason.UNSUPPORTED_VERSION,
+    "malformed": Reason.BAD_ENVELOPE,
+}
+
+
+class Verifier:
+    """Proves the writer of records. Never blocks."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def verify(self, record: Record, kind: ContentKind) -> Envelope:
+        """Return the envelope of a record whose writer is proved, or raise Rejected (operator's lane: namespace None)."""
+        if record.value is None:
+            raise Rejected(Reason.NULL_VALUE, "The record has no value.")
+        try:
+            envelope, signature = read_headers(record.headers)
+        except BadEnvelope as error:
+            raise Rejected(_REASONS[error.kind], str(error)) from error
+        signing_key = self._signing_key(envelope)
+        expected = envelope.signature(signing_key, record.partition.topic, record.value)
+        if not hmac.compare_digest(expected, signature):
+            raise Rejected(Reason.BAD_SIGNATURE, "The signature does not fit key, topic, headers and value.")
+        self._check_authority(envelope, record)
+        if envelope.content_kind != kind:
+            raise Rejected(
+                Reason.BAD_ENVELOPE,
+                f"The topic takes {kind.value}, the record says {envelope.content_kind}.",
+                envelope.namespace,
+            )
+        return envelope
+
+    def retention_days(self, namespace: str) -> int:
+        """Return how long the namespace keeps its data, in days."""
+        record = self._directory.namespaces.get(namespace)
+        return record.retention_days if record else DEFAULT_RETENTION_DAYS
+
+    def is_hub(self, envelope: Envelope) -> bool:
+        """Whether the hub's own web signed: then it has validated the value too."""
+        return envelope.key_id == HUB_KEY_ID
+
+    def _signing_key(self, envelope: Envelope) -> bytes:
+        signing_key = self._directory.signing_key(envelope.key_id)
+        if signing_key is None:
+            raise Rejected(Reason.UNKNOWN_KEY, f"The key id {envelope.key_id[:16]!r} is not known.")
+        if not self.is_hub(envelope):
+            key = self._directory.key(envelope.key_id)
+            if key is None or key.namespace != envelope.namespace:
+                raise Rejected(Reason.NAMESPACE_MISMATCH, "The key belongs to another namespace than the record names.")
+        return signing_key
+
+    def _check_authority(self, envelope: Envelope, record: Record) -> None:
+        age_ms = record.timestamp_ms - envelope.timestamp_ms
+        if not -NEWEST_MS <= age_ms <= OLDEST_MS:
+            raise Rejected(Reason.CLOCK_SKEW, f"It was signed {age_ms / 1000:.0f} s before the broker took it.")
+        if self.is_hub(envelope):
+            return
+        key = self._directory.key(envelope.key_id)
+        moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+        if key is None or not key.is_valid_at(moment) or Scope.INGEST_WRITE not in ROLE_SCOPES[key.role]:
+            raise Rejected(Reason.KEY_REVOKED, "The key was revoked, expired, or may not write.")

@@ -1,0 +1,105 @@
+"""One agent process: the flows asked for, the control view they verify with, and a small operations server. Called by the cli.
+
+Stops cleanly on SIGTERM and SIGINT; exits with 70 when a flow must not go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.compacted_view import CompactedView
+from lineagehub.broker.producer import Producer
+from lineagehub.contract.topics import CONTROL
+from lineagehub.errors import ConfigurationError
+from lineagehub.settings import Settings
+from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON, FlowApp
+from lineagehub_agents.flows import FLOWS, Flow
+from lineagehub_agents.operations import OperationsServer
+
+log = structlog.get_logger(__name__)
+
+STOP_SECONDS = 15.0
+WATCH_SECONDS = 1.0
+
+
+def find_flows(names: Sequence[str]) -> list[Flow]:
+    """Return the flows of these names. Raises ConfigurationError, which lists the names there are."""
+    known = {flow.name: flow for flow in FLOWS}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ConfigurationError(f"There is no agent {unknown[0]!r}.", f"The agents are: {', '.join(known)}.")
+    return [known[name] for name in names]
+
+
+async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callable[[str], None] | None = None) -> int:
+    """Run the named agents until SIGTERM or SIGINT; return the exit code. `on_ready` gets the operations URL.
+
+    Verification needs the namespaces and keys, so nothing is read before the control topic has been.
+    """
+    flows = find_flows(names)
+    directory = Directory(Sealer(settings.require_secret_key()))
+    control_view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
+    producer = Producer(settings.kafka)
+    apps = [FlowApp(flow, settings, directory, producer) for flow in flows]
+    operations = OperationsServer(apps, control_view, settings.agents)
+    stop = _stop_on_signals()
+    await producer.start()
+    await control_view.start()
+    url = await operations.start()
+    if on_ready is not None:
+        on_ready(url)
+    try:
+        if not await _until_first(control_view.wait_complete(float("inf")), stop):
+            return 0
+        for app in apps:
+            await app.start()
+        log.info("Agents started.", agents=list(names), operations=url)
+        while not stop.is_set():
+            if any(app.has_crashed for app in apps):
+                log.critical("Faust gave up; the process exits and Kafka redelivers.", exit_code=EXIT_MUST_NOT_GO_ON)
+                return EXIT_MUST_NOT_GO_ON
+            await _until_first(asyncio.sleep(WATCH_SECONDS), stop)
+        return 0
+    finally:
+        await _stop_all(apps, control_view, producer, operations)
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+async def _until_first(work: object, stop: asyncio.Event) -> bool:
+    working = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    stopping = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finished = working.done()
+    for task in (working, stopping):
+        task.cancel()
+    await asyncio.gather(working, stopping, return_exceptions=True)
+    return bool(finished)
+
+
+async def _stop_all(
+    apps: Sequence[FlowApp], control_view: CompactedView, producer: Producer, operations: OperationsServer
+) -> None:
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            for app in apps:
+                await app.stop()
+            await control_view.stop()
+            await producer.stop()
+            await operations.stop()
+    except TimeoutError:
+        log.warning(
+            "Stopping took too long and was cut short; what was not committed is read again.", seconds=STOP_SECONDS
+        )

@@ -1,0 +1,101 @@
+"""The directory of namespaces and keys: the control topic's records in memory, and the questions asked of them.
+
+Fed by a CompactedView (broker/compacted_view.py) in web and agents; changes are effective as soon as their record arrives. Never
+writes: broker/control.py does.
+"""
+
+from __future__ import annotations
+
+import hmac
+from datetime import UTC, datetime
+
+import structlog
+from pydantic import ValidationError
+
+from lineagehub.auth.api_keys import parse_api_key
+from lineagehub.auth.principal import Principal
+from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, NamespaceRecord
+
+log = structlog.get_logger(__name__)
+
+
+class Directory:
+    """Namespaces by name, keys by digest and by key id. All methods are in-memory and immediate."""
+
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+        self.namespaces: dict[str, NamespaceRecord] = {}
+        self._keys: dict[str, ApiKeyRecord] = {}
+        self._keys_by_digest: dict[str, ApiKeyRecord] = {}
+        self._signing_keys: dict[str, bytes] = {HUB_KEY_ID: sealer.hub_signing_key}
+
+    def apply(self, key: bytes, value: bytes | None) -> None:
+        """Take in one record of the control topic; a malformed one is logged and passed over, as it must not stop the rest."""
+        kind, _, name = key.decode(errors="replace").partition(":")
+        try:
+            if kind == "namespace":
+                self._apply_namespace(name, value)
+            elif kind == "key":
+                self._apply_key(name, value)
+        except ValidationError as error:
+            log.error(
+                "A control record cannot be read; it is ignored.", key=f"{kind}:{name}", error=error.errors()[0]["msg"]
+            )
+
+    def authenticate(self, text: str, moment: datetime | None = None) -> Principal | None:
+        """Return the principal of an API key in clear, or None if it is malformed, unknown, expired or revoked.
+
+        Work is constant: the shape, one digest, one look-up, one timing-safe comparison.
+        """
+        api_key = parse_api_key(text)
+        if api_key is None:
+            return None
+        record = self._keys_by_digest.get(api_key.digest)
+        if record is None or not hmac.compare_digest(record.digest, api_key.digest):
+            return None
+        if not record.is_valid_at(moment or datetime.now(UTC)) or not self._namespace_is_live(record):
+            return None
+        return Principal(record.kid, record.role, record.namespace, ROLE_SCOPES[record.role])
+
+    def key(self, kid: str) -> ApiKeyRecord | None:
+        """Return the record of a key id, live or not."""
+        return self._keys.get(kid)
+
+    def keys(self) -> list[ApiKeyRecord]:
+        """Return all key records."""
+        return list(self._keys.values())
+
+    def signing_key(self, kid: str) -> bytes | None:
+        """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
+        return self._signing_keys.get(kid)
+
+    def _namespace_is_live(self, record: ApiKeyRecord) -> bool:
+        if record.namespace is None:
+            return True
+        namespace = self.namespaces.get(record.namespace)
+        return namespace is not None and namespace.id == record.namespace_id
+
+    def _apply_namespace(self, name: str, value: bytes | None) -> None:
+        if value is None:
+            self.namespaces.pop(name, None)
+        else:
+            self.namespaces[name] = NamespaceRecord.model_validate_json(value)
+
+    def _apply_key(self, kid: str, value: bytes | None) -> None:
+        former = self._keys.pop(kid, None)
+        if former is not None:
+            self._keys_by_digest.pop(former.digest, None)
+            self._signing_keys.pop(kid, None)
+        if value is None:
+            return
+        record = ApiKeyRecord.model_validate_json(value)
+        self._keys[kid] = record
+        self._keys_by_digest[record.digest] = record
+        signing_key = self._sealer.open(record.signing_key, kid)
+        if signing_key is None:
+            log.error(
+                "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.", kid=kid
+            )
+        else:
+            self._signing_keys[kid] = signing_key

@@ -1,0 +1,110 @@
+"""A compacted topic, held whole in memory and kept up to date: how web and agents know namespaces, keys and usage.
+
+No consumer group: every process reads the whole topic. `apply` is called for each record, in order, in the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from lineagehub.broker.connection import client_arguments
+from lineagehub.settings import KafkaSettings
+
+log = structlog.get_logger(__name__)
+
+POLL_MS = 500
+RECONNECT_SECONDS = 1.0
+
+Apply = Callable[[bytes, bytes | None], None]
+
+
+class CompactedView:
+    """Follows one compacted topic. `apply(key, value)` gets every record; a None value is a deletion."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, apply: Apply) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._apply = apply
+        self._caught_up = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._last_contact: float | None = None
+
+    async def start(self) -> None:
+        """Begin to follow, in the background; a broker that is away delays nobody's start."""
+        self._following = asyncio.create_task(self._follow_for_ever(), name=f"view of {self._topic}")
+
+    async def stop(self) -> None:
+        """Stop following. May be repeated."""
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that the topic held when we connected first has been applied."""
+        return self._caught_up.is_set()
+
+    @property
+    def seconds_since_contact(self) -> float:
+        """Seconds since the broker last answered a fetch; infinite before the first."""
+        return float("inf") if self._last_contact is None else time.monotonic() - self._last_contact
+
+    async def wait_complete(self, timeout_seconds: float) -> bool:
+        """Wait until the view is complete, at most `timeout_seconds`; return whether it is."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await self._caught_up.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _follow_for_ever(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError, TimeoutError) as error:
+                log.warning("The control view lost the broker; trying again.", topic=self._topic, error=repr(error))
+                await asyncio.sleep(RECONNECT_SECONDS)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            **client_arguments(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest", group_id=None
+        )
+        try:
+            await consumer.start()
+            partitions = await self._partitions(consumer)
+            consumer.assign(partitions)
+            await consumer.seek_to_beginning(*partitions)
+            ends = await consumer.end_offsets(partitions)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                    for record in records:
+                        if record.key is not None:
+                            self._apply(record.key, record.value)
+                self._last_contact = time.monotonic()
+                if not self._caught_up.is_set() and await _has_reached(consumer, ends):
+                    self._caught_up.set()
+        finally:
+            await consumer.stop()
+
+    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        while True:
+            await consumer._client.fetch_all_metadata()
+            numbers = consumer.partitions_for_topic(self._topic)
+            if numbers:
+                return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+            log.warning("The topic is not there yet; waiting for `lineagehub topics apply`.", topic=self._topic)
+            await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _has_reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> bool:
+    for partition, end in ends.items():
+        if await consumer.position(partition) < end:
+            return False
+    return True

@@ -1,0 +1,93 @@
+"""Records of the compacted control topic: namespaces and keys. The whole topic is held in memory by web and agents.
+
+Written by the web's management API and by `lineagehub up`; a null value (tombstone) deletes. `revision` grows by one with each
+change of a record. Secrets never stand here in clear: a key's digest, and its signing key encrypted.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from lineagehub.contract.namespaces import Namespace
+
+
+class Role(StrEnum):
+    """What a key's holder is to its namespace. A writer cannot read; `operator` is the platform's, above all namespaces."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    WRITER = "writer"
+    READER = "reader"
+    OPERATOR = "operator"
+
+
+class Scope(StrEnum):
+    """One thing that a key may do."""
+
+    INGEST_WRITE = "ingest:write"
+    LINEAGE_READ = "lineage:read"
+    TELEMETRY_READ = "telemetry:read"
+    DEAD_LETTERS_READ = "dlq:read"
+    DEAD_LETTERS_WRITE = "dlq:write"
+    NAMESPACE_ADMIN = "ns:admin"
+    PLATFORM_OPERATE = "platform:operate"
+
+
+_READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ})
+ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.OWNER: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
+    Role.ADMIN: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
+    Role.WRITER: frozenset({Scope.INGEST_WRITE}),
+    Role.READER: _READ,
+    Role.OPERATOR: frozenset({Scope.PLATFORM_OPERATE}),
+}
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    revision: int = Field(ge=1, default=1)
+
+
+class NamespaceRecord(_Record):
+    """One tenant. `id` is its identity: a deleted and re-created name is another namespace."""
+
+    id: UUID
+    name: Namespace
+    display_name: str = ""
+    description: str = ""
+    owners: tuple[str, ...] = ()
+    job_namespaces: tuple[str, ...] = ()
+    discoverable: bool = False
+    retention_days: int = Field(ge=1, le=3650, default=30)
+    tags: dict[str, str] = {}
+    created_at: datetime
+    updated_at: datetime
+
+
+class ApiKeyRecord(_Record):
+    """One API key. `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64).
+
+    `namespace` is None for the platform operator's keys only.
+    """
+
+    kid: str = Field(pattern=r"^[0-9A-Za-z]{8}$")
+    namespace: Namespace | None
+    namespace_id: UUID | None
+    role: Role
+    digest: str = Field(pattern=r"^[0-9a-f]{64}$")
+    signing_key: str
+    note: str = ""
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+    def is_valid_at(self, moment: datetime) -> bool:
+        """Tell whether the key was live at `moment` (aware UTC): not expired and not yet revoked."""
+        return (self.expires_at is None or moment < self.expires_at) and (
+            self.revoked_at is None or moment < self.revoked_at
+        )

@@ -1,0 +1,46 @@
+"""TOPICS: the one list of the topics of LineageHub.
+
+To add a topic: one file here and one line in `TOPICS`; a test fails on a file that is not registered.
+"""
+
+from __future__ import annotations
+
+from lineagehub.contract.topics._topic import Topic
+from lineagehub.contract.topics.audit import AUDIT
+from lineagehub.contract.topics.control import CONTROL
+from lineagehub.contract.topics.dead_letters import DEAD_LETTERS
+from lineagehub.contract.topics.openlineage_events import OPENLINEAGE_EVENTS
+from lineagehub.contract.topics.otel_logs import OTEL_LOGS
+from lineagehub.contract.topics.otel_metrics import OTEL_METRICS
+from lineagehub.contract.topics.otel_spans import OTEL_SPANS
+from lineagehub.contract.topics.over_quota import OVER_QUOTA
+from lineagehub.contract.topics.usage import USAGE
+from lineagehub.contract.topics.usage_deltas import USAGE_DELTAS
+
+TOPICS: tuple[Topic, ...] = (
+    OPENLINEAGE_EVENTS,
+    OTEL_SPANS,
+    OTEL_METRICS,
+    OTEL_LOGS,
+    CONTROL,
+    USAGE_DELTAS,
+    USAGE,
+    DEAD_LETTERS,
+    OVER_QUOTA,
+    AUDIT,
+)
+
+__all__ = [
+    "AUDIT",
+    "CONTROL",
+    "DEAD_LETTERS",
+    "OPENLINEAGE_EVENTS",
+    "OTEL_LOGS",
+    "OTEL_METRICS",
+    "OTEL_SPANS",
+    "OVER_QUOTA",
+    "TOPICS",
+    "Topic",
+    "USAGE",
+    "USAGE_DELTAS",
+]

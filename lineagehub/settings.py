@@ -1,0 +1,147 @@
+"""Every setting of the hub, as one tree. Read from the environment by whoever starts a process (cli, agents, tests).
+
+The environment name is the path: `LINEAGEHUB_KAFKA_BROKERS` is `settings.kafka.brokers`. Everything has a default that works on
+one machine. `Settings()` raises pydantic's ValidationError on a bad value; `load_settings()` turns it into one sentence.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lineagehub.contract.topics import Topic
+from lineagehub.errors import ConfigurationError
+
+MEBIBYTE = 1_048_576
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Group):
+    """Where the broker is and how we speak to it."""
+
+    brokers: str = Field("127.0.0.1:9092", description="Bootstrap servers, host:port separated by commas.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    replication_factor: int = Field(1, ge=1, description="Of the topics that `lineagehub topics apply` creates.")
+    topic_names: dict[str, str] = Field({}, description="Renames topics: contract name to broker name, as JSON.")
+    acknowledge_timeout_seconds: float = Field(
+        5.0, gt=0, description="After this an unacknowledged request is answered 503."
+    )
+    idempotent: bool = Field(
+        True, description="Idempotent produce; off only for the embedded broker, which refuses aiokafka's."
+    )
+    trust: Literal["signed", "open"] = Field(
+        "signed", description="`open`: a single-tenant hub takes unsigned records too."
+    )
+    open_namespace: str = Field("", description="The namespace of unsigned records when trust is `open`.")
+
+    def topic_name(self, topic: Topic) -> str:
+        """Return the broker's name of a topic of the contract."""
+        return self.topic_names.get(topic.name, topic.name)
+
+
+class ClickHouseSettings(_Group):
+    """Where ClickHouse's HTTP interface is."""
+
+    url: str = Field("http://127.0.0.1:8123", description="ClickHouse's HTTP interface.")
+    database: str = Field("lineagehub", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    user: str = "default"
+    password: SecretStr = SecretStr("")
+    timeout_seconds: float = Field(15.0, gt=0, description="Of one statement, start to end.")
+    connect_timeout_seconds: float = Field(2.0, gt=0)
+    engine_prefix: Literal["", "Replicated"] = Field("", description="`Replicated` on a cluster.")
+    on_cluster: str = Field("", pattern=r"^[A-Za-z0-9_{}-]*$", description="Cluster name for ON CLUSTER, or empty.")
+
+
+class MarquezSettings(_Group):
+    """Where Marquez is; without a URL nothing is forwarded."""
+
+    url: str = Field("", description="Base URL of Marquez; empty: the marquez agent does not run.")
+    timeout_seconds: float = Field(
+        30.0, ge=10, description="Marquez needs up to 2 s a cold event (reference: its own speed)."
+    )
+
+
+class WebSettings(_Group):
+    """The HTTP side."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535, description="0 picks a free one.")
+    event_bytes: int = Field(8 * MEBIBYTE, gt=0, description="Largest OpenLineage event.")
+    batch_bytes: int = Field(32 * MEBIBYTE, gt=0, description="Largest decoded lineage batch.")
+    otlp_wire_bytes: int = Field(20 * MEBIBYTE, gt=0, description="Largest OTLP body as sent.")
+    otlp_bytes: int = Field(64 * MEBIBYTE, gt=0, description="Largest OTLP body when decoded.")
+    body_timeout_seconds: float = Field(10.0, gt=0, description="A body that is not there by then is refused with 408.")
+    in_flight_bytes: int = Field(256 * MEBIBYTE, gt=0, description="Bodies in memory at once; beyond it 503.")
+
+
+class AgentsSettings(_Group):
+    """The agents: batches, consumer groups, their own operations port."""
+
+    batch_records: int = Field(2_000, ge=1, le=10_000, description="Records in one insert at most.")
+    batch_bytes: int = Field(
+        16 * MEBIBYTE, gt=0, description="Bytes in one insert at most (a larger record goes alone)."
+    )
+    batch_seconds: float = Field(0.5, gt=0, description="A batch waits no longer than this for more records.")
+    batch_ranges: str = Field("kafka", description="Where batch ranges are recorded: `kafka`, or a directory.")
+    session_timeout_seconds: int = Field(20, ge=1)
+    heartbeat_seconds: int = Field(3, ge=1)
+    rebalance_timeout_seconds: int = Field(20, ge=1)
+    replica_id: str = Field("", description="Stable name of this replica: static membership, quick restarts.")
+    stuck_after_seconds: float = Field(
+        900.0, gt=0, description="A sink that fails this long makes the process exit (70)."
+    )
+    ops_host: str = "127.0.0.1"
+    ops_port: int = Field(0, ge=0, le=65535, description="/livez, /readyz and /metrics of an agent process.")
+
+
+class Settings(BaseSettings):
+    """The whole tree. `secret_key` encrypts signing keys at rest and signs what the web writes: web and agents share it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LINEAGEHUB_", env_nested_delimiter="_", env_nested_max_split=1, frozen=True, extra="ignore"
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    marquez: MarquezSettings = MarquezSettings()
+    web: WebSettings = WebSettings()
+    agents: AgentsSettings = AgentsSettings()
+    secret_key: SecretStr = Field(SecretStr(""), description="At least 32 characters, the same for web and agents.")
+    environment: str = Field("dev", pattern=r"^[a-z]{1,16}$", description="Stands in every API key: lh_<environment>_…")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    control_journal: Path | None = Field(
+        None, description="Embedded broker only: where control records also go, fsynced."
+    )
+
+    def require_secret_key(self) -> str:
+        """Return the secret key, or raise ConfigurationError when it is missing or too short."""
+        secret = self.secret_key.get_secret_value()
+        if len(secret) < 32:
+            raise ConfigurationError(
+                "LINEAGEHUB_SECRET_KEY is missing or shorter than 32 characters.",
+                "Set the same long random text for web and agents, for example from: openssl rand -hex 32",
+            )
+        return secret
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment. Raises ConfigurationError, which names the variable and the fault."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "LINEAGEHUB_" + "_".join(str(part).upper() for part in first["loc"])
+        secret = "SECRET" in variable or "PASSWORD" in variable
+        value = "" if secret else f" (it is {first['input']!r})"
+        raise ConfigurationError(
+            f"{variable} is wrong: {first['msg']}{value}.", f"Correct or unset {variable}."
+        ) from error

@@ -1,0 +1,1 @@
+"""The hub's own telemetry: logs and metrics. Never routed through the hub itself."""
