@@ -1,4 +1,4 @@
-"""Batches: how one partition's records are cut. Pure; owned by the Deliverer, one `PartitionBatcher` an assigned partition."""
+"""Batches: how one partition's records are cut. Pure; the Deliverer owns one `PartitionBatcher` an assigned partition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lineagehub_agents.delivery.records import Record
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """Contiguous records of one partition. `replayed` is the recorded range if an earlier owner had begun this very batch."""
+    """Contiguous records of one partition. `replayed` is the recorded range of a batch that an earlier owner had begun."""
 
     records: tuple[Record, ...]
     replayed: BatchRange | None = None
@@ -31,8 +31,8 @@ class RawBatch:
 class PartitionBatcher:
     """Cuts one partition's records into batches, in order, each record in exactly one batch.
 
-    Begins where the partition's resumption says: earlier offsets are passed over (they are delivered), and an unfinished range is
-    formed again exactly, however the records arrive, before anything else.
+    Begins where the partition's resumption says: earlier offsets are passed over (they are delivered), and an unfinished
+    range is formed again exactly, however the records arrive, before anything else.
     """
 
     def __init__(self, resumption: Resumption, maximum_records: int, maximum_bytes: int) -> None:
@@ -41,7 +41,7 @@ class PartitionBatcher:
         self._maximum_records = min(maximum_records, MAXIMUM_RANGE)
         self._maximum_bytes = maximum_bytes
         self._held: deque[Record] = deque()
-        self._doubted: int | None = None
+        self._doubted: set[int] = set()
 
     @property
     def next_offset(self) -> int:
@@ -51,17 +51,17 @@ class PartitionBatcher:
     def add(self, record: Record) -> bool:
         """Take in the next record read; False asks the caller to rewind the consumer to `next_offset`.
 
-        A record that was read before is passed over. A gap in the offsets is either real (retention, a transaction's marker) or
-        a record lost on its way to us, and nobody can tell at once: so it is believed only when it is read a second time.
+        A record that was read before is passed over. A gap in the offsets is either real (retention, a transaction's
+        marker) or a record lost on its way to us, and nobody can tell at once: it is believed when the same record comes
+        after it a second time. Until then False is returned for each record behind the gap, since records that were read
+        before the rewind may still be on their way.
         """
         if record.offset < self._next_offset:
             return True
-        if record.offset > self._next_offset and record.offset != self._doubted:
-            first_doubt = self._doubted is None
-            if first_doubt:
-                self._doubted = record.offset
-            return not first_doubt
-        self._doubted = None
+        if record.offset > self._next_offset and record.offset not in self._doubted:
+            self._doubted.add(record.offset)
+            return False
+        self._doubted.clear()
         self._held.append(record)
         self._next_offset = record.offset + 1
         return True

@@ -1,9 +1,9 @@
 """Batch ranges: the durable note "these offsets of this partition are being inserted", written before the insert.
 
-After a crash the partition's next owner reads it first and forms exactly the same batch, with the same deduplication token, so
-that the sink ignores what it already has (DESIGN section 6). Two homes, one protocol: `CommitRanges` keeps it in the metadata of
-the group's offset commit, atomic with the offset and refused to a zombie; `FileRanges` in a fsynced file, for the embedded
-broker, which drops that metadata.
+After a crash the partition's next owner reads it first and forms exactly the same batch, with the same deduplication
+token, so that the sink ignores what it already has (DESIGN section 6). Two homes, one protocol: `CommitRanges` keeps it in
+the metadata of the group's offset commit, atomic with the offset and refused to a zombie; `FileRanges` in a fsynced file,
+for the embedded broker, which drops that metadata.
 """
 
 from __future__ import annotations
@@ -17,15 +17,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import structlog
+
 from lineagehub_agents.delivery.records import Partition
 
+log = structlog.get_logger(__name__)
+
 MAXIMUM_RANGE = 10_000
-"""Offsets in one range. Its exclusion bitmap is then 1,250 bytes, 1,668 as base64: within Kafka's 4,096 bytes of metadata."""
+"""Offsets in one range. Its bitmap is then 1,250 bytes, 1,668 as base64: within Kafka's 4,096 bytes of metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRange:
-    """Offsets `first` to `last` (inclusive); `excluded` of them went elsewhere (dead letters) and are not in the batch."""
+    """Offsets `first` to `last` (inclusive); those `excluded` went elsewhere (dead letters) and are not in the batch."""
 
     first: int
     last: int
@@ -45,20 +49,25 @@ class BatchRange:
     @classmethod
     def from_text(cls, text: str) -> BatchRange | None:
         """Return the range that `text` is, or None if it is none of ours (empty, or another program's metadata)."""
-        version, *numbers = text.split(":")
-        if version != "1" or len(numbers) not in (2, 3):
+        version, *parts = text.split(":")
+        if version != "1" or len(parts) not in (2, 3):
             return None
-        first, last = int(numbers[0]), int(numbers[1])
-        bitmap = base64.b64decode(numbers[2]) if len(numbers) == 3 else b""
+        try:
+            first, last = int(parts[0]), int(parts[1])
+            bitmap = base64.b64decode(parts[2], validate=True) if len(parts) == 3 else b""
+        except ValueError:
+            return None
+        if not 0 <= first <= last < first + MAXIMUM_RANGE:
+            return None
         excluded = frozenset(
             first + position for position in range(len(bitmap) * 8) if bitmap[position // 8] & (1 << position % 8)
         )
-        return cls(first, last, excluded)
+        return cls(first, last, excluded) if all(offset <= last for offset in excluded) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """Where a partition's new owner begins: everything before `offset` is delivered; `range` is an unfinished batch there."""
+    """Where a new owner begins: everything before `offset` is delivered; `range` is an unfinished batch there."""
 
     offset: int
     range: BatchRange | None = None
@@ -81,7 +90,7 @@ class ConsumerGroup(Protocol):
         ...
 
     async def commit(self, offsets: Mapping[Partition, tuple[int, str]], generation: int) -> bool:
-        """Commit (offset, metadata) of each; False if this member is no longer of that generation (nothing is committed then).
+        """Commit (offset, metadata) of each; False, and nothing committed, if this member's generation is over.
 
         Raises Retryable when the broker does not answer.
         """
@@ -100,12 +109,12 @@ class Ranges(Protocol):
         ...
 
     async def record(self, ranges: Mapping[Partition, BatchRange], generation: int) -> bool:
-        """Make the ranges durable, replacing earlier ones; False if the partitions may belong to another worker by now."""
+        """Make the ranges durable, replacing earlier ones; False if another worker may own the partitions by now."""
         ...
 
 
 class CommitRanges:
-    """Ranges in the metadata of the group's offset commit: one round trip, atomic with the offset, fenced by the generation."""
+    """Ranges in the metadata of the group's offset commit: one round trip, atomic with it, fenced by the generation."""
 
     def __init__(self, group: ConsumerGroup) -> None:
         self._group = group
@@ -160,10 +169,16 @@ class FileRanges:
         return self._directory / f"{partition.topic}-{partition.number}.json"
 
     def _read(self, partition: Partition) -> BatchRange | None:
+        path = self._path(partition)
         try:
-            return BatchRange.from_text(json.loads(self._path(partition).read_text())["range"])
+            content = path.read_bytes()
         except FileNotFoundError:
             return None
+        pending = _parse(content)
+        if pending is None:
+            # Never written so: the disk damaged it. Without it a batch may be written twice, but nothing is lost.
+            log.error("A batch range is damaged and is ignored; a batch may be doubled.", path=str(path))
+        return pending
 
     def _write_all(self, ranges: Mapping[Partition, BatchRange]) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
@@ -180,3 +195,12 @@ class FileRanges:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _parse(content: bytes) -> BatchRange | None:
+    try:
+        entry = json.loads(content)
+    except ValueError:
+        return None
+    text = entry.get("range") if isinstance(entry, dict) else None
+    return BatchRange.from_text(text) if isinstance(text, str) else None

@@ -1,0 +1,24 @@
+"""Real parts: Apache Kafka from Maven, and a hub that uses it. Skipped without Java and Maven, a failure in CI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.hub import Hub, start_hub
+from tests.support.kafka import Kafka, kafka_or_skip
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """Apache Kafka 4, KRaft, one node."""
+    with kafka_or_skip(tmp_path_factory.mktemp("kafka")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub on real Kafka."""
+    with start_hub(tmp_path_factory.mktemp("hub"), "--kafka", kafka.bootstrap) as running:
+        yield running
