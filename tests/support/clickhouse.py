@@ -1,0 +1,57 @@
+"""An embedded ClickHouse server for tests, in a process of its own as in production."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+STOP_SECONDS = 30
+
+
+@dataclass
+class EmbeddedClickHouse:
+    """One life of the server."""
+
+    process: subprocess.Popen[bytes]
+    url: str
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+    def stop(self) -> int:
+        """Stop it as a supervisor does; return the exit code."""
+        self.process.terminate()
+        return self.process.wait(STOP_SECONDS)
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
+
+@contextlib.contextmanager
+def start_embedded_clickhouse(data_dir: Path) -> Iterator[EmbeddedClickHouse]:
+    """Start a server on a free port and wait until it listens; stop it at the end."""
+    command = [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(data_dir), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert line, f"the embedded ClickHouse ended with {process.wait(10)}"
+        yield EmbeddedClickHouse(process, json.loads(line)["url"])
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        process.stdout.close()
