@@ -1,7 +1,7 @@
 """FLOWS: every agent of LineageHub on one screen: topic -> processor -> sink.
 
-An agent is a consumer group and a unit of scale: `lineagehub agent NAME` runs it. To add a sink or an agent: one file in sinks/ (and
-processors/ for a new kind of record) and one line here; a test fails on a file that is not registered.
+An agent is a consumer group and a unit of scale: `lineagehub agent NAME` runs it. To add a sink or an agent: one file in
+sinks/ (and processors/ for a new kind of record) and one line here; a test fails on a file that is not registered.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
-from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable
+
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
+from lineagehub.settings import Settings
 from lineagehub_agents.delivery.records import Processor, Sink
 from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.spans import SpansProcessor

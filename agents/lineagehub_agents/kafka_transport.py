@@ -1,14 +1,15 @@
-"""Faust's Kafka transport, with the two things that delivery must own: what is committed, and what stands beside the offset.
+"""Faust's Kafka transport, with what delivery must own: what is committed, what stands beside the offset, and rewinds.
 
-Faust commits what agents acknowledged, with empty metadata, and acknowledges records of a former assignment as it skips them
-(faust/streams.py). Here every commit passes through one place, `ConsumerThread.commit_offsets`, which is refused when the group has
-moved on, and the periodic commit asks the Deliverer what is delivered. Used by app.py only.
+Faust commits what agents acknowledged, with empty metadata, and acknowledges records of a former assignment as it skips
+them (faust/streams.py). Here every commit passes through one place, `ConsumerThread.commit_offsets`, which is refused when
+the group has moved on, and the periodic commit asks the Deliverer what is delivered. Used by app.py only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
-from typing import Any
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from typing import Any, cast
 
 import structlog
 from aiokafka.errors import (
@@ -21,9 +22,10 @@ from aiokafka.errors import (
 )
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as faust_aiokafka
-from faust.types import TP
+from faust.types import TP, Message
 
-from lineagehub.errors import Unavailable
+from lineagehub.broker.tolerant_records import tolerate_bad_header_names
+from lineagehub.errors import Retryable, Unavailable
 from lineagehub_agents.delivery.records import Partition
 
 log = structlog.get_logger(__name__)
@@ -55,6 +57,8 @@ class ConsumerThread(faust_aiokafka.AIOKafkaConsumerThread):
             return False
         except KafkaError as error:
             raise Unavailable("kafka", f"Offsets could not be committed: {error!r}.") from error
+        # Faust's watch for a consumer that no longer commits looks here.
+        self.tp_last_committed_at.update({TP(*partition): time.monotonic() for partition in offsets})
         return True
 
     async def fetch_committed(self, partitions: Collection[TopicPartition]) -> dict[TopicPartition, tuple[int, str]]:
@@ -62,27 +66,63 @@ class ConsumerThread(faust_aiokafka.AIOKafkaConsumerThread):
         found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(list(partitions))
         return {partition: (entry.offset, entry.metadata) for partition, entry in found.items()}
 
+    async def rewind(self, partition: TopicPartition, offset: int) -> None:
+        """Read the partition from `offset` again; nothing happens if it is no longer ours."""
+        try:
+            self._ensure_consumer().seek(partition, offset)
+        except IllegalStateError as error:
+            log.info("A rewind came too late: the partition is gone.", partition=str(partition), error=repr(error))
 
-class Consumer(faust_aiokafka.Consumer):
+
+class DeliveryConsumer(faust_aiokafka.Consumer):
     """Faust's consumer, committing only what the transport's `commit_delivered` commits."""
+
+    _thread: ConsumerThread
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._rewinds: dict[TP, int] = {}
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
-        """Called by Faust every `broker_commit_interval` and when it stops."""
-        await self.transport.commit_delivered()
+        """Called by Faust every `broker_commit_interval` and when it stops. A broker that is away is asked again later."""
+        try:
+            await cast(Transport, self.transport).commit_delivered()
+        except Retryable as error:
+            log.warning("Offsets are not committed yet.", error=str(error))
+            return False
         return True
+
+    def rewind(self, partition: TP, offset: int) -> None:
+        """Read the partition from `offset` again, at the next fetch. Records already fetched are dropped."""
+        self._rewinds[partition] = offset
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, Message]]:
+        """Called by Faust in a loop, one fetch a call.
+
+        Rewinds are done here, between two fetches: Faust remembers the last offset it read of each partition and drops what
+        is before it, so a seek while a fetched record is on its way would be undone by that record.
+        """
+        wanted, self._rewinds = self._rewinds, {}
+        for partition, offset in wanted.items():
+            await self._thread.call_thread(self._thread.rewind, TopicPartition(*partition), offset)
+            self._read_offset[partition] = offset or None
+        async for partition, message in super().getmany(timeout):
+            if partition not in self._rewinds:
+                yield partition, message
 
 
 class Transport(faust_aiokafka.Transport):
     """The transport of one Faust app; also the `ConsumerGroup` that delivery asks (delivery/ranges.py)."""
 
-    Consumer = Consumer
+    Consumer = DeliveryConsumer
 
     def __init__(self, url: Any, app: Any) -> None:
         super().__init__(url, app)
         self.commit_delivered: Callable[[], Awaitable[None]] = _commit_nothing
+        tolerate_bad_header_names()
 
     @property
     def generation(self) -> int:
@@ -91,7 +131,7 @@ class Transport(faust_aiokafka.Transport):
 
     def owns(self, partition: Partition, generation: int) -> bool:
         """See ConsumerGroup."""
-        return self.generation == generation and TP(*partition) in self.app.consumer.assignment()
+        return self.generation == generation and TP(*partition) in self._consumer.assignment()
 
     async def committed(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, str]]:
         """See ConsumerGroup."""
@@ -107,12 +147,15 @@ class Transport(faust_aiokafka.Transport):
 
     async def rewind(self, partition: Partition, offset: int) -> None:
         """See ConsumerGroup."""
-        await self.app.consumer.seek(TP(*partition), offset)
+        self._consumer.rewind(TP(*partition), offset)
+
+    @property
+    def _consumer(self) -> DeliveryConsumer:
+        return cast(DeliveryConsumer, self.app.consumer)
 
     @property
     def _thread(self) -> ConsumerThread:
-        thread: ConsumerThread = self.app.consumer._thread
-        return thread
+        return self._consumer._thread
 
 
 async def _commit_nothing() -> None:

@@ -1,4 +1,4 @@
-"""One agent process: the flows asked for, the control view they verify with, and a small operations server. Called by the cli.
+"""One agent process: the flows asked for, the control view they verify with, a small operations server. Called by the cli.
 
 Stops cleanly on SIGTERM and SIGINT; exits with 70 when a flow must not go on.
 """
@@ -38,7 +38,9 @@ def find_flows(names: Sequence[str]) -> list[Flow]:
 
 
 async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callable[[str], None] | None = None) -> int:
-    """Run the named agents until SIGTERM or SIGINT; return the exit code. `on_ready` gets the operations URL.
+    """Run the named agents until SIGTERM or SIGINT; return the exit code.
+
+    `on_ready` gets the operations URL once every agent has joined its group.
 
     Verification needs the namespaces and keys, so nothing is read before the control topic has been.
     """
@@ -52,14 +54,14 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     await producer.start()
     await control_view.start()
     url = await operations.start()
-    if on_ready is not None:
-        on_ready(url)
     try:
-        if not await _until_first(control_view.wait_complete(float("inf")), stop):
+        if not await _until_first(control_view.wait_complete(None), stop):
             return 0
         for app in apps:
             await app.start()
         log.info("Agents started.", agents=list(names), operations=url)
+        if on_ready is not None:
+            on_ready(url)
         while not stop.is_set():
             if any(app.has_crashed for app in apps):
                 log.critical("Faust gave up; the process exits and Kafka redelivers.", exit_code=EXIT_MUST_NOT_GO_ON)

@@ -1,7 +1,7 @@
 """The directory of namespaces and keys: the control topic's records in memory, and the questions asked of them.
 
-Fed by a CompactedView (broker/compacted_view.py) in web and agents; changes are effective as soon as their record arrives. Never
-writes: broker/control.py does.
+Fed by a CompactedView (broker/compacted_view.py) in web and agents; changes are effective as soon as their record arrives.
+Never writes: broker/control.py does.
 """
 
 from __future__ import annotations
@@ -79,17 +79,24 @@ class Directory:
     def _apply_namespace(self, name: str, value: bytes | None) -> None:
         if value is None:
             self.namespaces.pop(name, None)
-        else:
-            self.namespaces[name] = NamespaceRecord.model_validate_json(value)
+            return
+        record = NamespaceRecord.model_validate_json(value)
+        if record.name != name:
+            _log_unreadable(f"namespace:{name}", f"It is a record of {record.name!r}.")
+            return
+        self.namespaces[name] = record
 
     def _apply_key(self, kid: str, value: bytes | None) -> None:
+        record = None if value is None else ApiKeyRecord.model_validate_json(value)
+        if record is not None and record.kid != kid:
+            _log_unreadable(f"key:{kid}", f"It is a record of {record.kid!r}.")
+            return
         former = self._keys.pop(kid, None)
         if former is not None:
             self._keys_by_digest.pop(former.digest, None)
             self._signing_keys.pop(kid, None)
-        if value is None:
+        if record is None:
             return
-        record = ApiKeyRecord.model_validate_json(value)
         self._keys[kid] = record
         self._keys_by_digest[record.digest] = record
         signing_key = self._sealer.open(record.signing_key, kid)
@@ -99,3 +106,7 @@ class Directory:
             )
         else:
             self._signing_keys[kid] = signing_key
+
+
+def _log_unreadable(key: str, fault: str) -> None:
+    log.error("A control record cannot be read; it is ignored.", key=key, error=fault)

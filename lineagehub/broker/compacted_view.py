@@ -55,8 +55,8 @@ class CompactedView:
         """Seconds since the broker last answered a fetch; infinite before the first."""
         return float("inf") if self._last_contact is None else time.monotonic() - self._last_contact
 
-    async def wait_complete(self, timeout_seconds: float) -> bool:
-        """Wait until the view is complete, at most `timeout_seconds`; return whether it is."""
+    async def wait_complete(self, timeout_seconds: float | None) -> bool:
+        """Wait until the view is complete, at most `timeout_seconds` (None: for ever); return whether it is."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 await self._caught_up.wait()
@@ -87,11 +87,17 @@ class CompactedView:
                     for record in records:
                         if record.key is not None:
                             self._apply(record.key, record.value)
-                self._last_contact = time.monotonic()
+                self._note_contact(consumer, partitions)
                 if not self._caught_up.is_set() and await _has_reached(consumer, ends):
                     self._caught_up.set()
         finally:
             await consumer.stop()
+
+    def _note_contact(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        # `getmany` returns empty-handed whether the broker answered or is away; only the fetch answers themselves tell.
+        answered = [consumer.last_poll_timestamp(partition) for partition in partitions]
+        if all(answered):
+            self._last_contact = time.monotonic() - (time.time() - min(answered) / 1000)
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         while True:

@@ -1,7 +1,7 @@
 """Records of the compacted control topic: namespaces and keys. The whole topic is held in memory by web and agents.
 
-Written by the web's management API and by `lineagehub up`; a null value (tombstone) deletes. `revision` grows by one with each
-change of a record. Secrets never stand here in clear: a key's digest, and its signing key encrypted.
+Written by the web's management API and by `lineagehub up`; a null value (tombstone) deletes. `revision` grows by one with
+each change of a record. Secrets never stand here in clear: a key's digest, and its signing key encrypted.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lineagehub.contract.namespaces import Namespace
 
 
 class Role(StrEnum):
-    """What a key's holder is to its namespace. A writer cannot read; `operator` is the platform's, above all namespaces."""
+    """What a key's holder is to its namespace. A writer cannot read; `operator` is the platform's, above all of them."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -65,14 +65,15 @@ class NamespaceRecord(_Record):
     discoverable: bool = False
     retention_days: int = Field(ge=1, le=3650, default=30)
     tags: dict[str, str] = {}
-    created_at: datetime
-    updated_at: datetime
+    created_at: AwareDatetime
+    updated_at: AwareDatetime
 
 
 class ApiKeyRecord(_Record):
-    """One API key. `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64).
+    """One API key.
 
-    `namespace` is None for the platform operator's keys only.
+    `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64); `namespace` is
+    None for the platform operator's keys only.
     """
 
     kid: str = Field(pattern=r"^[0-9A-Za-z]{8}$")
@@ -82,9 +83,9 @@ class ApiKeyRecord(_Record):
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     signing_key: str
     note: str = ""
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
+    created_at: AwareDatetime
+    expires_at: AwareDatetime | None = None
+    revoked_at: AwareDatetime | None = None
 
     def is_valid_at(self, moment: datetime) -> bool:
         """Tell whether the key was live at `moment` (aware UTC): not expired and not yet revoked."""

@@ -1,8 +1,8 @@
 """The signed envelope, version 1: the Kafka headers that say who wrote a record.
 
 A consumer cannot see the producer's principal, and anyone with WRITE on a shared topic can put another's name into a
-header; only the signature proves it (security.md section 3, measured: sign 8-10 us, verify 10 us for 2 KiB). The web and the
-SDK sign; the agents verify. The SDK repeats this in `_wire.py`; a test holds the two equal.
+header; only the signature proves it (security.md section 3, measured: sign 8-10 us, verify 10 us for 2 KiB). The web and
+the SDK sign; the agents verify. The SDK repeats this in `_wire.py`; a test holds the two equal.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Envelope:
     content_kind: str
 
     def signature(self, signing_key: bytes, topic: str, value: bytes) -> bytes:
-        """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). Pure; 8-10 us for 2 KiB."""
+        """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 8-10 us for 2 KiB."""
         message = bytearray(b"LH1")
         fields = (self.namespace, self.key_id, self.event_id, str(self.timestamp_ms), self.content_kind, topic)
         for field in fields:
@@ -98,8 +98,8 @@ class Envelope:
 def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]:
     """Read one record's headers into (envelope, signature bytes). Nothing is verified here.
 
-    Raises BadEnvelope: kind "unsigned" without any `lh-` header, "unsupported" for another version, "malformed" for more than
-    32 headers, a missing or repeated field, or a field that is not text of the expected form.
+    Raises BadEnvelope: kind "unsigned" without any `lh-` header, "unsupported" for another version, "malformed" for more
+    than 32 headers, a missing or repeated field, or a field that is not text of the expected form.
     """
     fields: dict[str, bytes] = {}
     for count, (name, value) in enumerate(headers, 1):
@@ -112,10 +112,9 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
         fields[name] = value
     if not fields:
         raise BadEnvelope("unsigned", "The record has no lh- headers, so nobody can tell who wrote it.")
-    if fields.get(HEADER_VERSION) != VERSION.encode():
-        raise BadEnvelope(
-            "unsupported", f"The envelope version is {fields.get(HEADER_VERSION)!r}; this hub reads {VERSION}."
-        )
+    version = fields.get(HEADER_VERSION)
+    if version and version != VERSION.encode():
+        raise BadEnvelope("unsupported", f"The envelope version is {version[:16]!r}; this hub reads {VERSION}.")
     missing = [name for name in SIGNED_HEADERS if not fields.get(name)]
     if missing:
         raise BadEnvelope("malformed", f"The envelope lacks {', '.join(missing)}.")
@@ -135,7 +134,7 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
 
 
 def derive_signing_key(api_secret: str, key_id: str) -> bytes:
-    """Return K = HKDF-SHA256(secret, empty salt, "lh-kafka-v1|" + kid, 32 bytes) (RFC 5869), the key that signs records."""
+    """Return K = HKDF-SHA256(secret, empty salt, "lh-kafka-v1|" + kid, 32 bytes) (RFC 5869): what signs records."""
     pseudo_random_key = hmac.digest(bytes(32), api_secret.encode(), "sha256")
     return hmac.digest(pseudo_random_key, KAFKA_KEY_INFO + key_id.encode() + b"\x01", "sha256")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,8 +22,11 @@ from lineagehub.errors import LineageHubError, Unavailable
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.error_codes import error_of
 
-Values = Mapping[str, str | int]
+Values = Mapping[str, str | int | Sequence[str]]
 _EXCEPTION = re.compile(rb"Code: (\d+)\. DB::Exception: ")
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
+)
 _SELECT_SETTINGS = {
     "wait_end_of_query": "1",
     "output_format_json_quote_64bit_integers": "0",
@@ -166,6 +169,11 @@ class _CheckedHttpClient(HttpClientABC):  # type: ignore[misc] # aiochclient shi
 
 
 def _bound(parameters: Values | None) -> dict[str, str]:
-    """Return the URL parameters of server-side parameters, in the interface's escaping."""
-    escapes = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"})
-    return {f"param_{name}": str(value).translate(escapes) for name, value in (parameters or {}).items()}
+    """Return the URL parameters of server-side parameters: text in the interface's escaping, lists as array literals."""
+    return {f"param_{name}": _literal(value) for name, value in (parameters or {}).items()}
+
+
+def _literal(value: str | int | Sequence[str]) -> str:
+    if isinstance(value, str | int):
+        return str(value).translate(_ESCAPES)
+    return "[" + ",".join("'" + item.translate(_ESCAPES).replace("'", "\\'") + "'" for item in value) + "]"

@@ -1,24 +1,26 @@
 """The Deliverer: from events of assigned partitions to a sink, nothing lost and nothing doubled. One a flow and topic.
 
-For each partition, in offset order: cut a batch, check its records, dead-letter the bad ones, record the range, send, move on.
-Only offsets of delivered (or dead-lettered) records are ever committed. It never raises for a bad record or an absent sink; what it
-does raise must end the process (worker.py), because Kafka then redelivers.
+For each partition, in offset order: cut a batch, check its records, dead-letter the bad ones, record the range, send, move
+on. Only offsets of delivered (or dead-lettered) records are ever committed. It never raises for a bad record or an absent
+sink; what it does raise must end the process (app.py), because Kafka then redelivers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 
 import structlog
 
+from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
 from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Processor, Record, Rejected, Sink, SinkBatch
-from lineagehub_agents.delivery.retrying import AssignmentLost, retry_in_place
+from lineagehub_agents.delivery.refusals import Refusals
+from lineagehub_agents.delivery.retrying import AssignmentLost, Stuck, retry_in_place
 
 log = structlog.get_logger(__name__)
 
@@ -34,20 +36,27 @@ class BatchLimits:
 
 @dataclass(slots=True)
 class DeliveryState:
-    """What operations want to know of a deliverer: counts since start, and the sink's present fault."""
+    """What operations want to know of a deliverer: counts since start, and what fails at present, by partition."""
 
     delivered: int = 0
     dead_lettered: int = 0
-    fault: str = ""
+    faults: dict[Partition, str] = field(default_factory=dict)
+
+    @property
+    def fault(self) -> str:
+        """What fails at present, or an empty text."""
+        return next(iter(self.faults.values()), "")
 
 
 @dataclass(slots=True)
 class _Assigned:
+    """One partition in one generation. `interrupted`: records may have been dropped, so it must be taken over again."""
+
     batcher: PartitionBatcher
     generation: int
     delivered_to: int
     committed_to: int
-    lost: bool = False
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +97,13 @@ class Deliverer:
     state: DeliveryState = field(default_factory=DeliveryState)
     _assigned: dict[Partition, _Assigned] = field(default_factory=dict)
     _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _refusals: Refusals = field(default_factory=Refusals)
 
     async def deliver(self, records: Iterable[Record], generation: int) -> None:
         """Deliver records read in `generation`, in the order read; return when all are delivered, dead-lettered or held.
 
-        Records of partitions that are no longer ours are dropped: their new owner reads them. Raises Stuck, or whatever unknown
-        error a sink raised.
+        Records of partitions that are no longer ours are dropped: their new owner reads them. Raises Stuck, or whatever
+        unknown error a sink raised, in an ExceptionGroup.
         """
         by_partition: dict[Partition, list[Record]] = {}
         for record in records:
@@ -102,31 +112,41 @@ class Deliverer:
         async with asyncio.TaskGroup() as tasks:
             for partition, read in by_partition.items():
                 assigned = self._assigned.get(partition)
-                if assigned is not None and assigned.generation == generation and not assigned.lost:
+                if assigned is not None and assigned.generation == generation:
                     tasks.create_task(self._deliver_partition(partition, read, assigned))
 
     async def commit(self) -> None:
-        """Commit what was delivered since the last commit. Called every second by the consumer, and when it stops."""
+        """Commit what was delivered since the last commit. Called every second by the consumer, and when it stops.
+
+        Raises Retryable when the broker does not answer.
+        """
         async with self._committing:
             for generation in {assigned.generation for assigned in self._assigned.values()}:
-                ahead = {
-                    partition: assigned.delivered_to
-                    for partition, assigned in self._assigned.items()
-                    if assigned.generation == generation
-                    and not assigned.lost
-                    and assigned.delivered_to > assigned.committed_to
-                }
-                offsets = {partition: (offset, "") for partition, offset in ahead.items()}
-                if offsets and await self.group.commit(offsets, generation):
-                    for partition, offset in ahead.items():
-                        self._assigned[partition].committed_to = offset
+                await self._commit_generation(generation)
+
+    async def _commit_generation(self, generation: int) -> None:
+        ahead = {
+            partition: (assigned, assigned.delivered_to)
+            for partition, assigned in self._assigned.items()
+            if assigned.generation == generation and assigned.delivered_to > assigned.committed_to
+        }
+        if not ahead:
+            return
+        accepted = await self.group.commit({partition: (to, "") for partition, (_, to) in ahead.items()}, generation)
+        for partition, (assigned, to) in ahead.items():
+            if accepted:
+                assigned.committed_to = max(to, assigned.committed_to)
+            elif self._assigned.get(partition) is assigned:
+                del self._assigned[partition]
 
     async def _take_over(self, partitions: Iterable[Partition], generation: int) -> None:
         new = [
             partition
             for partition in partitions
             if self.group.owns(partition, generation)
-            and ((known := self._assigned.get(partition)) is None or known.generation != generation)
+            and (
+                (known := self._assigned.get(partition)) is None or known.generation != generation or known.interrupted
+            )
         ]
         if not new:
             return
@@ -135,24 +155,20 @@ class Deliverer:
                 resumption, min(self.limits.records, self.sink.maximum_records), self.limits.bytes
             )
             self._assigned[partition] = _Assigned(batcher, generation, resumption.offset, resumption.offset)
+            unfinished = f"{resumption.range.first}-{resumption.range.last}" if resumption.range else ""
             log.info(
-                "Took over a partition.",
-                partition=str(partition),
-                offset=resumption.offset,
-                unfinished=resumption.range,
+                "Took over a partition.", partition=str(partition), offset=resumption.offset, unfinished=unfinished
             )
 
     async def _deliver_partition(self, partition: Partition, read: Iterable[Record], assigned: _Assigned) -> None:
-        for record in read:
-            if not assigned.batcher.add(record):
-                expected = assigned.batcher.next_offset
-                log.warning(
-                    "Offsets are missing; reading again.",
-                    partition=str(partition),
-                    expected=expected,
-                    got=record.offset,
-                )
-                await self.group.rewind(partition, expected)
+        assigned.interrupted = True
+        behind_gap = [record.offset for record in read if not assigned.batcher.add(record)]
+        if behind_gap:
+            expected = assigned.batcher.next_offset
+            log.warning(
+                "Offsets are missing; reading again.", partition=str(partition), expected=expected, got=behind_gap[0]
+            )
+            await self.group.rewind(partition, expected)
         try:
             for batch in assigned.batcher.take_batches():
                 checked = await self._check(partition, batch, assigned)
@@ -160,32 +176,39 @@ class Deliverer:
                     await self._record_range(checked, assigned)
                     await self._send(checked, assigned)
                 assigned.delivered_to = checked.range.last + 1
+            assigned.interrupted = False
         except AssignmentLost as lost:
             log.info("A batch is left to the partition's next owner.", partition=str(partition), detail=str(lost))
-            assigned.lost = True
 
     async def _check(self, partition: Partition, batch: RawBatch, assigned: _Assigned) -> _Checked:
-        replayed = batch.replayed
+        excluded_before = batch.replayed.excluded if batch.replayed else frozenset()
         checked: list[CheckedRecord] = []
-        rejections: list[tuple[Record, Rejected]] = []
+        rejected: list[tuple[Record, Rejected]] = []
         for record in batch.records:
-            if replayed is not None and record.offset in replayed.excluded:
+            if record.offset in excluded_before:
                 continue
-            try:
-                checked.append(self.processor.check(record))
-            except Rejected as rejection:
-                rejections.append((record, rejection))
-        for record, rejection in rejections:
-            await self._dead_letter(record, rejection, assigned)
-        excluded = frozenset(record.offset for record, _ in rejections) | (
-            replayed.excluded if replayed else frozenset()
-        )
+            verdict = self._verdict(record)
+            if isinstance(verdict, Rejected):
+                rejected.append((record, verdict))
+            else:
+                checked.append(verdict)
+        await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in rejected)
         return _Checked(
             partition,
-            BatchRange(batch.first, batch.last, excluded),
+            BatchRange(batch.first, batch.last, excluded_before | {record.offset for record, _ in rejected}),
             tuple(checked),
             batch.records[0].timestamp_ms if batch.records else 0,
         )
+
+    def _verdict(self, record: Record) -> CheckedRecord | Rejected:
+        try:
+            return self.processor.check(record)
+        except Rejected as rejection:
+            return rejection
+        except Exception as error:
+            # A fault of ours, but of this record too: stopping would stop every tenant of the partition for ever.
+            log.exception("A processor failed.", partition=str(record.partition), offset=record.offset)
+            return Rejected(Reason.INTERNAL_ERROR, f"The hub failed to check it: {error!r}.")
 
     async def _record_range(self, checked: _Checked, assigned: _Assigned) -> None:
         async def record() -> None:
@@ -199,8 +222,7 @@ class Deliverer:
     async def _send(self, checked: _Checked, assigned: _Assigned) -> None:
         batch = checked.batch
         try:
-            await self._retry(lambda: self.sink.send(batch), checked.partition, assigned)
-            self.state.delivered += len(batch.records)
+            await self._retry(lambda: self._send_once(batch), checked.partition, assigned)
         except Permanent as error:
             if len(checked.records) == 1:
                 only = checked.records[0]
@@ -211,19 +233,43 @@ class Deliverer:
             for half in checked.halves():
                 await self._record_range(half, assigned)
                 await self._send(half, assigned)
+        else:
+            self.state.delivered += len(batch.records)
+            self._refusals.end()
+
+    async def _send_once(self, batch: SinkBatch) -> None:
+        try:
+            await self.sink.send(batch)
+        except Permanent as error:
+            if len(batch.records) == 1 and self._refusals.are_systematic:
+                raise Retryable(f"Records of several namespaces are refused in a row: {error}") from error
+            raise
 
     async def _dead_letter(self, record: Record, rejection: Rejected, assigned: _Assigned) -> None:
+        if rejection.reason in SYSTEM_REASONS:
+            if self._refusals.are_systematic:
+                raise Stuck(f"Records in a row could not be handled: {rejection.detail}")
+            self._refusals.note(rejection.namespace)
         await self._retry(lambda: self.dead_letters.write(record, rejection), record.partition, assigned)
         self.state.dead_lettered += 1
 
     async def _retry(self, attempt: Callable[[], Awaitable[None]], partition: Partition, assigned: _Assigned) -> None:
         def note(error: Retryable) -> None:
-            self.state.fault = str(error)
+            self.state.faults[partition] = str(error)
 
-        await retry_in_place(
-            attempt,
-            lambda: self.group.owns(partition, assigned.generation),
-            note,
-            self.limits.stuck_after_seconds,
-        )
-        self.state.fault = ""
+        try:
+            await retry_in_place(
+                attempt,
+                lambda: self.group.owns(partition, assigned.generation),
+                note,
+                self.limits.stuck_after_seconds,
+            )
+        finally:
+            self.state.faults.pop(partition, None)
+
+
+async def _all_of(works: Iterable[Coroutine[None, None, None]]) -> None:
+    """Await all side by side; once all have ended, raise the first error, if any."""
+    for outcome in await asyncio.gather(*works, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome

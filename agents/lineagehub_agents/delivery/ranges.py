@@ -19,6 +19,7 @@ from typing import Protocol
 
 import structlog
 
+from lineagehub.errors import Retryable
 from lineagehub_agents.delivery.records import Partition
 
 log = structlog.get_logger(__name__)
@@ -159,10 +160,13 @@ class FileRanges:
         return resumptions
 
     async def record(self, ranges: Mapping[Partition, BatchRange], generation: int) -> bool:
-        """See Ranges. One machine, one data directory: a lost assignment is seen in memory."""
+        """See Ranges. One machine, one data directory: a lost assignment is seen in memory. Raises Retryable (disk full)."""
         if not all(self._group.owns(partition, generation) for partition in ranges):
             return False
-        await asyncio.to_thread(self._write_all, ranges)
+        try:
+            await asyncio.to_thread(self._write_all, ranges)
+        except OSError as error:
+            raise Retryable(f"The batch range cannot be written: {error}.") from error
         return all(self._group.owns(partition, generation) for partition in ranges)
 
     def _path(self, partition: Partition) -> Path:

@@ -13,6 +13,8 @@ from lineagehub.errors import LineageHubError, Retryable
 
 log = structlog.get_logger(__name__)
 
+_jitter = random.SystemRandom()
+
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 10.0
 """ClickHouse asks for at least a second between tries when it has too many parts (faults.md F24); this grows past it in 3 tries."""
@@ -34,8 +36,8 @@ async def retry_in_place(
 ) -> int:
     """Await `attempt()` until it succeeds; return the number of attempts made.
 
-    Only Retryable is repeated, anything else is raised at once. `on_failure` is told of each failure. Raises AssignmentLost before a
-    further attempt when `still_ours()` is false, and Stuck when failures have lasted `stuck_after_seconds`.
+    Only Retryable is repeated, anything else is raised at once. `on_failure` is told of each failure. Raises AssignmentLost
+    before a further attempt when `still_ours()` is false, and Stuck when failures have lasted `stuck_after_seconds`.
     """
     began = time.monotonic()
     delay = FIRST_DELAY_SECONDS
@@ -52,7 +54,7 @@ async def retry_in_place(
             waited = time.monotonic() - began
             if waited > stuck_after_seconds:
                 raise Stuck(f"The sink has failed for {waited:.0f} s: {error}") from error
-            pause = max(random.uniform(delay / 2, delay), error.retry_after_seconds or 0.0)
+            pause = max(_jitter.uniform(delay / 2, delay), error.retry_after_seconds or 0.0)
             log.warning(
                 "The sink failed; trying again.", error=str(error), attempts=attempts, pause_seconds=round(pause, 2)
             )

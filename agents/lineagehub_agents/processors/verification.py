@@ -1,6 +1,7 @@
 """Who wrote this record? The signed envelope, checked in the order of security.md section 3, cheapest first.
 
-Shared by all processors. Works from memory: the directory of keys is kept current by the control topic.
+Shared by all processors. Works from memory: the directory of keys is kept current by the control topic. A single-tenant hub
+(LINEAGEHUB_KAFKA_TRUST=open) takes records without an envelope too; those that have one must still be right.
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.contract.control import ROLE_SCOPES, Scope
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
+from lineagehub.settings import KafkaSettings
 from lineagehub_agents.delivery.records import Record, Rejected
 
 OLDEST_MS = 24 * 3_600_000
 NEWEST_MS = 10 * 60_000
 """A record signed more than 24 h before, or 10 min after, the broker took it is a replay or a broken clock."""
+
+NEWEST_RECORD_MS = 253_402_300_799_000
+"""The end of the year 9999. Only a broker without LogAppendTime (the embedded one) lets a producer write a later time."""
 
 DEFAULT_RETENTION_DAYS = 30
 
@@ -31,16 +36,21 @@ _REASONS = {
 class Verifier:
     """Proves the writer of records. Never blocks."""
 
-    def __init__(self, directory: Directory) -> None:
+    def __init__(self, directory: Directory, kafka: KafkaSettings) -> None:
         self._directory = directory
+        self._open_namespace = kafka.open_namespace if kafka.trust == "open" else ""
 
     def verify(self, record: Record, kind: ContentKind) -> Envelope:
         """Return the envelope of a record whose writer is proved, or raise Rejected (operator's lane: namespace None)."""
         if record.value is None:
             raise Rejected(Reason.NULL_VALUE, "The record has no value.")
+        if not 0 <= record.timestamp_ms <= NEWEST_RECORD_MS:
+            raise Rejected(Reason.CLOCK_SKEW, f"Its timestamp, {record.timestamp_ms} ms, is no time of the calendar.")
         try:
             envelope, signature = read_headers(record.headers)
         except BadEnvelope as error:
+            if error.kind == "unsigned" and self._open_namespace:
+                return _open_envelope(record, self._open_namespace, kind)
             raise Rejected(_REASONS[error.kind], str(error)) from error
         signing_key = self._signing_key(envelope)
         expected = envelope.signature(signing_key, record.partition.topic, record.value)
@@ -84,3 +94,9 @@ class Verifier:
         moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
         if key is None or not key.is_valid_at(moment) or Scope.INGEST_WRITE not in ROLE_SCOPES[key.role]:
             raise Rejected(Reason.KEY_REVOKED, "The key was revoked, expired, or may not write.")
+
+
+def _open_envelope(record: Record, namespace: str, kind: ContentKind) -> Envelope:
+    """Stand in for the envelope that a third-party client does not write. Its place on Kafka names the event."""
+    place = f"{record.partition}:{record.offset}@{record.timestamp_ms}"
+    return Envelope(namespace, "", place, record.timestamp_ms, kind)

@@ -1,0 +1,92 @@
+"""Lineage records: prove the writer, and that the value is one OpenLineage event, so that one bad record cannot fail its batch.
+
+What the web signed it has validated, so only the JSON is looked at again; what a tenant signed is validated as the web would
+have (contract/lineage.py), against the broker's clock, so that a repeat gets the same verdict. The bytes go on untouched.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.lineage import find_faults
+from lineagehub.contract.reasons import Reason
+from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
+from lineagehub_agents.processors.verification import Verifier
+
+MAXIMUM_EVENT_BYTES = 8 * 1_048_576
+"""Largest event, as over HTTP (DESIGN section 5). The topic takes a little more, for headers."""
+
+MAXIMUM_DEPTH = 64
+"""Deepest nesting, as over HTTP (bad-input.md C04)."""
+
+
+class LineageProcessor:
+    """Checks records of openlineage-events."""
+
+    def __init__(self, verifier: Verifier) -> None:
+        self._verifier = verifier
+
+    def check(self, record: Record) -> CheckedRecord:
+        """See Processor."""
+        envelope = self._verifier.verify(record, ContentKind.OPENLINEAGE)
+        value = record.value or b""
+        try:
+            event = _decode(value)
+            if not self._verifier.is_hub(envelope):
+                _validate(event, record)
+        except _UnfitEvent as unfit:
+            raise Rejected(unfit.reason, str(unfit), envelope.namespace) from unfit
+        return CheckedRecord(record, value, envelope, self._verifier.retention_days(envelope.namespace))
+
+
+class _UnfitEvent(Exception):
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+def _decode(value: bytes) -> dict[str, Any]:
+    try:
+        event = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise _UnfitEvent(_json_reason(error), f"It is no JSON: {error}.") from error
+    if not isinstance(event, dict):
+        raise _UnfitEvent(Reason.SCHEMA_INVALID, "/ must be a JSON object.")
+    return event
+
+
+def _json_reason(error: orjson.JSONDecodeError) -> Reason:
+    if "surrogate" in error.msg or "UTF-8" in error.msg:
+        return Reason.INVALID_UNICODE
+    # orjson 3.11 says "depth limit exceeded", earlier ones "Recursion limit reached"; both mean 1,024 levels.
+    return Reason.TOO_DEEP if "limit" in error.msg else Reason.INVALID_JSON
+
+
+def _validate(event: dict[str, Any], record: Record) -> None:
+    if record.size > MAXIMUM_EVENT_BYTES:
+        raise _UnfitEvent(Reason.TOO_LARGE, f"It has {record.size} bytes; an event has at most {MAXIMUM_EVENT_BYTES}.")
+    if not _is_shallow(event):
+        raise _UnfitEvent(Reason.TOO_DEEP, f"It is nested deeper than {MAXIMUM_DEPTH} levels.")
+    taken_at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+    faults = find_faults(event, taken_at)
+    if faults:
+        more = f" And {len(faults) - 1} more faults." if len(faults) > 1 else ""
+        raise _UnfitEvent(faults[0].reason, f"{faults[0].pointer or '/'} {faults[0].detail}{more}")
+
+
+def _is_shallow(event: dict[str, Any]) -> bool:
+    level: list[Any] = [event]
+    for _ in range(MAXIMUM_DEPTH):
+        level = [
+            child
+            for container in level
+            for child in (container.values() if isinstance(container, dict) else container)
+            if isinstance(child, dict | list)
+        ]
+        if not level:
+            return True
+    return False

@@ -1,0 +1,21 @@
+"""Answers in JSON. Handlers return these; problems have their own (middleware/problems.py)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from lineagehub.web.endpoint import JSON
+
+
+def json_answer(document: Any, status: int = 200) -> web.Response:
+    """Return a JSON answer of plain data."""
+    return web.Response(body=orjson.dumps(document), status=status, content_type=JSON)
+
+
+def model_answer(model: BaseModel, status: int = 200) -> web.Response:
+    """Return a JSON answer of a pydantic model, members by their wire names."""
+    return web.Response(body=model.model_dump_json(by_alias=True).encode(), status=status, content_type=JSON)

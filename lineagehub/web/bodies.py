@@ -1,0 +1,139 @@
+"""Reads request bodies, bounded in every direction: bytes on the wire, bytes decoded, time, and all bodies in memory
+together.
+
+Used by the receivers. A body that ends early, stalls or does not decode never reaches a handler, so nothing of it is
+produced.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from prometheus_client import Gauge
+
+from lineagehub.web.content import Decoder, decoder_of
+from lineagehub.web.problems import BODY_TIMEOUT, EMPTY_BODY, INVALID_REQUEST, OVERLOADED, PAYLOAD_TOO_LARGE, Refused
+
+SLOWEST_BYTES_PER_SECOND = 262_144
+"""Each 256 KiB that arrive buy one more second: a slow uplink is served, one byte every five seconds is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """The largest body in bytes, on the wire and decoded; and whether an empty one means something."""
+
+    wire_bytes: int
+    decoded_bytes: int
+    may_be_empty: bool = False
+
+
+class Bodies:
+    """All request bodies of this process."""
+
+    def __init__(self, in_flight_bytes: int, timeout_seconds: float, gauge: Gauge) -> None:
+        self._limit = in_flight_bytes
+        self._timeout_seconds = timeout_seconds
+        self._gauge = gauge
+        self._in_flight = 0
+
+    @asynccontextmanager
+    async def read(self, request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
+        """Give the whole decoded body; its bytes count as in flight until the block ends.
+
+        Refuses with 413 (from the header alone if that is too large), 415, 400 (empty, broken or cut short), 408 (stalled),
+        503 (too many bodies in memory). Every refusal before the end of the body closes the connection.
+        """
+        decoder = decoder_of(request)
+        declared = request.content_length
+        if declared is not None and declared > limits.wire_bytes:
+            raise _too_large("body", limits.wire_bytes)
+        reservation = _Reservation(self)
+        try:
+            yield await self._receive(request, decoder, limits, reservation)
+        finally:
+            reservation.release()
+
+    async def _receive(
+        self, request: web.Request, decoder: Decoder | None, limits: BodyLimits, reservation: _Reservation
+    ) -> bytes:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout_seconds
+        pieces: list[bytes] = []
+        received = 0
+        try:
+            async with asyncio.timeout_at(deadline) as timer:
+                while chunk := await request.content.readany():
+                    received += len(chunk)
+                    if received > limits.wire_bytes:
+                        raise _too_large("body", limits.wire_bytes)
+                    timer.reschedule(deadline + received / SLOWEST_BYTES_PER_SECOND)
+                    if decoder is None:
+                        reservation.add(len(chunk))
+                        pieces.append(chunk)
+                    else:
+                        await _decode(decoder, chunk, pieces, limits, reservation)
+        except TimeoutError as error:
+            raise Refused(
+                BODY_TIMEOUT, f"Only {received} bytes of the body arrived in time; send it without pauses.", close=True
+            ) from error
+        except (ConnectionError, HttpProcessingError, web.RequestPayloadError) as error:
+            raise Refused(INVALID_REQUEST, "The body ended before its end or is framed wrongly.", close=True) from error
+        if decoder is not None:
+            decoder.finish()
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if not body and not limits.may_be_empty:
+            raise Refused(EMPTY_BODY, "The body is empty; send one.")
+        return body
+
+    def _take(self, size: int) -> None:
+        if self._in_flight + size > self._limit:
+            raise Refused(
+                OVERLOADED, "The hub holds as many request bodies as it may; send this one again shortly.", close=True
+            )
+        self._in_flight += size
+        self._gauge.set(self._in_flight)
+
+    def _give_back(self, size: int) -> None:
+        self._in_flight -= size
+        self._gauge.set(self._in_flight)
+
+
+class _Reservation:
+    """The bytes that one request holds."""
+
+    def __init__(self, bodies: Bodies) -> None:
+        self._bodies = bodies
+        self.size = 0
+
+    def add(self, size: int) -> None:
+        self._bodies._take(size)
+        self.size += size
+
+    def release(self) -> None:
+        self._bodies._give_back(self.size)
+        self.size = 0
+
+
+async def _decode(
+    decoder: Decoder, chunk: bytes, pieces: list[bytes], limits: BodyLimits, reservation: _Reservation
+) -> None:
+    for number, piece in enumerate(decoder.feed(chunk)):
+        reservation.add(len(piece))
+        if reservation.size > limits.decoded_bytes:
+            raise _too_large("decoded body", limits.decoded_bytes)
+        pieces.append(piece)
+        if number:
+            # A long stream leaves the event loop to other requests after each step.
+            await asyncio.sleep(0)
+
+
+def _too_large(what: str, limit: int) -> Refused:
+    return Refused(PAYLOAD_TOO_LARGE, f"The {what} is larger than {limit} bytes; send less at once.", close=True)
+
+
+BODIES = web.AppKey("bodies", Bodies)

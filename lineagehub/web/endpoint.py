@@ -1,0 +1,71 @@
+"""What an endpoint is: route, scope, handler, and everything that its documentation says.
+
+endpoints.py holds the list of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from aiohttp.web_urldispatcher import AbstractRoute
+from pydantic import BaseModel
+
+from lineagehub.contract.control import Scope
+from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, Problem
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+JSON = "application/json"
+PROTOBUF = "application/x-protobuf"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body: its media types, and the model that describes it (pydantic, msgspec, or none where a standard does)."""
+
+    media_types: tuple[str, ...]
+    model: Any = None
+    description: str = ""
+
+
+def json_of(model: Any, description: str = "") -> Content:
+    """Return the content of a JSON body with this model."""
+    return Content((JSON,), model, description)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status."""
+
+    method: str
+    path: str
+    handler: Handler
+    summary: str
+    tag: str
+    scope: Scope | None = None
+    request: Content | None = None
+    query: type[BaseModel] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    responses: Mapping[int, Content] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    speaks_otlp: bool = False
+
+    def all_problems(self) -> list[Problem]:
+        """Return its own problems and those that come with a scope and with a body, without repeats, by status."""
+        problems = [
+            *(CREDENTIAL_PROBLEMS if self.scope else ()),
+            *(BODY_PROBLEMS if self.request else ()),
+            *self.problems,
+        ]
+        return sorted(dict.fromkeys(problems), key=lambda problem: (problem.status, problem.slug))
+
+
+ROUTES: web.AppKey[dict[AbstractRoute, Endpoint]] = web.AppKey("routes", dict)
+
+
+def endpoint_of(request: web.Request) -> Endpoint | None:
+    """Return the endpoint that serves this request, or None where no route fits (404, 405)."""
+    return request.app[ROUTES].get(request.match_info.route)

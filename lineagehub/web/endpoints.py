@@ -1,0 +1,210 @@
+"""ENDPOINTS: the one list of routes. The application, the OpenAPI document and the documentation page are made from it.
+
+To add an endpoint: its handler in receivers/, queries/ or ops/, and one entry here.
+"""
+
+from __future__ import annotations
+
+from lineagehub.contract.control import Scope
+from lineagehub.contract.headers import HTTP_EVENT_ID
+from lineagehub.contract.lineage import LineageEvent
+from lineagehub.store.queries.events import EventsPage
+from lineagehub.store.queries.graph import LineageGraph
+from lineagehub.store.queries.runs import Run
+from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint, json_of
+from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
+from lineagehub.web.ops.health import Health, Liveness, Readiness, read_health, read_liveness, read_readiness
+from lineagehub.web.ops.metrics import read_metrics
+from lineagehub.web.ops.problem_pages import ProblemList, ProblemPage, list_problems, read_problem
+from lineagehub.web.problems import (
+    EVENT_TOO_COMPLEX,
+    INVALID_EVENT_ID,
+    INVALID_JSON,
+    INVALID_PARAMETER,
+    INVALID_PROTOBUF,
+    INVALID_UNICODE,
+    JSON_PROBLEMS,
+    NAMESPACE_MISMATCH,
+    NOT_FOUND,
+    SCHEMA_INVALID,
+    TIMESTAMP_OUT_OF_RANGE,
+    TOO_DEEP,
+    UNAVAILABLE,
+)
+from lineagehub.web.queries.events import EventsQuery, read_events
+from lineagehub.web.queries.graph import LineageQuery, read_lineage
+from lineagehub.web.queries.runs import read_run
+from lineagehub.web.queries.traces import Trace, read_trace
+from lineagehub.web.receivers.lineage import EventReceipt, receive_lineage
+from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_batch
+from lineagehub.web.receivers.otlp_traces import receive_traces
+
+INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "POST",
+        "/api/v1/lineage",
+        receive_lineage,
+        "Send one OpenLineage event.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=json_of(
+            LineageEvent, "A RunEvent, JobEvent or DatasetEvent of OpenLineage 2-0-2; unknown members are kept."
+        ),
+        headers={
+            HTTP_EVENT_ID: "Your id of the event, 32 hexadecimal digits or a UUID; else it is made from the content."
+        },
+        responses={201: json_of(EventReceipt, "The broker has it.")},
+        problems=(*JSON_PROBLEMS, INVALID_EVENT_ID, SCHEMA_INVALID, TIMESTAMP_OUT_OF_RANGE, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/lineage/ingest",
+        receive_lineage_batch,
+        "Send up to 1,000 OpenLineage events, with a result for each.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=json_of(IngestRequest),
+        responses={200: json_of(IngestReceipt, "The broker has the accepted ones.")},
+        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        "/v1/traces",
+        receive_traces,
+        "Send spans by OTLP/HTTP.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=Content((PROTOBUF, JSON), None, "ExportTraceServiceRequest of opentelemetry-proto."),
+        responses={
+            200: Content((PROTOBUF, JSON), None, "ExportTraceServiceResponse; rejected spans in partial_success.")
+        },
+        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
+        speaks_otlp=True,
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/lineage",
+        read_lineage,
+        "Read the lineage graph around a job or dataset.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        query=LineageQuery,
+        responses={200: json_of(LineageGraph)},
+        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/jobs/runs/{id}",
+        read_run,
+        "Read one run.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        responses={200: json_of(Run)},
+        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/events/lineage",
+        read_events,
+        "Read OpenLineage events as they came.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        query=EventsQuery,
+        responses={200: json_of(EventsPage)},
+        problems=(INVALID_PARAMETER, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/traces/{trace_id}",
+        read_trace,
+        "Read the spans of one trace.",
+        READ,
+        scope=Scope.TELEMETRY_READ,
+        responses={200: json_of(Trace)},
+        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/health",
+        read_health,
+        "Ask whether the web serves requests.",
+        OPERATIONS,
+        responses={200: json_of(Health)},
+    ),
+    Endpoint(
+        "GET",
+        "/livez",
+        read_liveness,
+        "Ask whether the process runs.",
+        OPERATIONS,
+        responses={200: json_of(Liveness)},
+    ),
+    Endpoint(
+        "GET",
+        "/readyz",
+        read_readiness,
+        "Ask whether data can be taken in, and how each dependency is.",
+        OPERATIONS,
+        responses={200: json_of(Readiness, "Ready, or degraded."), 503: json_of(Readiness, "Unready.")},
+    ),
+    Endpoint(
+        "GET",
+        "/metrics",
+        read_metrics,
+        "Read the metrics in Prometheus' text format.",
+        OPERATIONS,
+        responses={200: Content(("text/plain",))},
+    ),
+    Endpoint(
+        "GET",
+        "/problems",
+        list_problems,
+        "Read the catalogue of problems.",
+        DOCUMENTATION,
+        responses={200: json_of(ProblemList)},
+    ),
+    Endpoint(
+        "GET",
+        "/problems/{slug}",
+        read_problem,
+        "Read what a problem means and what to do.",
+        DOCUMENTATION,
+        responses={200: json_of(ProblemPage)},
+        problems=(NOT_FOUND,),
+    ),
+    Endpoint(
+        "GET",
+        "/openapi.json",
+        read_openapi,
+        "Read this description.",
+        DOCUMENTATION,
+        responses={200: Content((JSON,))},
+    ),
+    Endpoint(
+        "GET",
+        "/docs",
+        read_docs,
+        "Read the documentation page.",
+        DOCUMENTATION,
+        responses={200: Content(("text/html",))},
+    ),
+    Endpoint(
+        "GET",
+        "/docs/{name}",
+        read_docs_asset,
+        "Read a file of the documentation page.",
+        DOCUMENTATION,
+        responses={200: Content(("text/javascript", "text/css", "image/png"))},
+        problems=(NOT_FOUND,),
+    ),
+    Endpoint(
+        "GET",
+        "/",
+        read_root,
+        "Read what this is and where its documentation stands.",
+        DOCUMENTATION,
+        responses={200: json_of(Welcome)},
+    ),
+)

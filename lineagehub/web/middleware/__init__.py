@@ -1,0 +1,24 @@
+"""Middleware, outermost first: request id, security headers, access log, metrics, problems, authentication.
+
+To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
+"""
+
+from __future__ import annotations
+
+from aiohttp.typedefs import Middleware
+
+from lineagehub.web.middleware.access_log import access_log
+from lineagehub.web.middleware.auth import authenticate
+from lineagehub.web.middleware.metrics import measure
+from lineagehub.web.middleware.problems import answer_problems
+from lineagehub.web.middleware.request_id import identify_request
+from lineagehub.web.middleware.security_headers import add_security_headers
+
+MIDDLEWARE: tuple[Middleware, ...] = (
+    identify_request,
+    add_security_headers,
+    access_log,
+    measure,
+    answer_problems,
+    authenticate,
+)

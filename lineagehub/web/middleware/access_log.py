@@ -1,0 +1,39 @@
+"""One log line a request: debug when it went well, info when refused, warning when the hub is at fault.
+
+The query string and the headers stay out: either may hold a secret.
+"""
+
+from __future__ import annotations
+
+import time
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from lineagehub.web.parts import PRINCIPAL, REQUEST_ID
+
+log = structlog.get_logger(__name__)
+
+
+@web.middleware
+async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Log method, path, status, duration, request id, and the key id once it is known."""
+    began = time.perf_counter()
+    response = await handler(request)
+    if response.status < 400:
+        write = log.debug
+    else:
+        write = log.info if response.status < 500 else log.warning
+    principal = request.get(PRINCIPAL)
+    write(
+        "Answered.",
+        method=request.method,
+        path=request.path,
+        status=response.status,
+        milliseconds=round((time.perf_counter() - began) * 1000, 1),
+        request_id=request[REQUEST_ID],
+        remote=request.remote,
+        kid=principal.kid if principal else None,
+    )
+    return response

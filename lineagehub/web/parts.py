@@ -1,0 +1,51 @@
+"""What the handlers work with: the parts of the hub, and the typed keys under which the application and the request
+hold them.
+
+Parts are made by serve.py (or a test), handed to create_app, and read by handlers from the application.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.principal import Principal
+from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.compacted_view import CompactedView
+from lineagehub.broker.producer import Producer
+from lineagehub.settings import Settings
+from lineagehub.store.client import ClickHouse
+from lineagehub.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts of a running web, started by their owner."""
+
+    producer: Producer
+    directory: Directory
+    control_view: CompactedView
+    sealer: Sealer
+    clickhouse: ClickHouse
+
+
+SETTINGS = web.AppKey("settings", Settings)
+PARTS = web.AppKey("parts", Parts)
+METRICS = web.AppKey("metrics", Metrics)
+
+REQUEST_ID = web.RequestKey("request_id", str)
+PRINCIPAL = web.RequestKey("principal", Principal)
+
+
+def namespace_of(request: web.Request) -> str:
+    """Return the caller's namespace, which comes from the credential and from nowhere else.
+
+    Raises KeyError outside of endpoints with a scope. The operator belongs to no namespace, but has none of the scopes
+    that lead here (contract/control.py ROLE_SCOPES).
+    """
+    namespace = request[PRINCIPAL].namespace
+    if namespace is None:
+        raise KeyError("The principal belongs to no namespace.")
+    return namespace

@@ -1,0 +1,240 @@
+"""Problem documents (RFC 9457): the catalogue of everything that this hub refuses over HTTP, and the exception that
+says so.
+
+A problem's `type` is a path that this hub serves (ops/problem_pages.py), its `reason` the closed word used as metric
+label too; where the refusal is about data, it is the `Reason` of the dead letters. Handlers raise `Refused`;
+middleware/problems.py turns it into the answer. To add a problem: one constant and one line in PROBLEMS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from pydantic import BaseModel, Field
+
+from lineagehub.contract.lineage import Fault
+from lineagehub.contract.reasons import Reason
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of refusal. `help` says what to do, for a person."""
+
+    slug: str
+    status: int
+    title: str
+    help: str
+
+    @property
+    def type(self) -> str:
+        """The path that explains it."""
+        return f"/problems/{self.slug}"
+
+    @property
+    def reason(self) -> str:
+        """The closed word: label of metrics, field of documents and logs."""
+        return self.slug.replace("-", "_")
+
+
+class FieldProblem(BaseModel):
+    """One fault and where it is."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) into the body, or the name of a parameter after a slash.")
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """What every refusal answers, as `application/problem+json`."""
+
+    type: str = Field(description="A path of this hub that explains the problem.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong with this request, and what to do.")
+    instance: str = Field(description="The path of the request.")
+    reason: str = Field(description="The problem as one closed word, the same as in metrics and dead letters.")
+    request_id: str = Field(description="Stands in the hub's log, too.")
+    errors: list[FieldProblem] = []
+
+
+class Refused(Exception):
+    """The request is refused with a problem.
+
+    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        detail: str,
+        errors: Sequence[Fault] = (),
+        retry_after_seconds: float | None = None,
+        headers: Mapping[str, str] | None = None,
+        close: bool = False,
+    ) -> None:
+        super().__init__(detail)
+        self.problem = problem
+        self.detail = detail
+        self.errors = errors
+        self.retry_after_seconds = retry_after_seconds
+        self.headers = dict(headers or {})
+        self.close = close
+        if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_seconds is None:
+            self.retry_after_seconds = RETRY_AFTER_SECONDS
+
+
+INVALID_REQUEST = Problem("invalid-request", 400, "The request is malformed", "Speak HTTP/1.1 and send the whole body.")
+INVALID_PARAMETER = Problem(
+    "invalid-parameter", 400, "A parameter is wrong", "`errors` names each parameter and its bounds."
+)
+INVALID_EVENT_ID = Problem(
+    "invalid-event-id",
+    400,
+    "The event id is malformed",
+    "Send `lineagehub-event-id` as 32 hexadecimal digits or a UUID, or leave it out.",
+)
+INVALID_JSON = Problem("invalid-json", 400, "The body is not JSON", "Send one UTF-8 JSON document (RFC 8259).")
+INVALID_UNICODE = Problem(
+    "invalid-unicode",
+    400,
+    "The body is not Unicode text",
+    "Send UTF-8 without lone surrogates and without a byte order mark.",
+)
+DUPLICATE_KEY = Problem(
+    "duplicate-key", 400, "An object has the same key twice", "Give each member of an object a name of its own."
+)
+TOO_DEEP = Problem("too-deep", 400, "The JSON is nested too deeply", "Nest at most 64 levels in a lineage event.")
+INVALID_PROTOBUF = Problem(
+    "invalid-protobuf",
+    400,
+    "The body is not the protobuf message of this route",
+    "Send the Export…ServiceRequest of OTLP.",
+)
+BAD_ENCODING = Problem(
+    "bad-encoding",
+    400,
+    "The body cannot be decoded",
+    "Send one whole stream of the Content-Encoding that you name, and nothing after it.",
+)
+EMPTY_BODY = Problem("empty-body", 400, "The body is empty", "Send a body.")
+MISSING_CREDENTIALS = Problem(
+    "missing-credentials", 401, "There is no API key", "Send the header `Authorization: Bearer <API key>`."
+)
+INVALID_CREDENTIALS = Problem(
+    "invalid-credentials",
+    401,
+    "The API key is not valid",
+    "Use a key that is neither mistyped, nor expired, nor revoked.",
+)
+INSUFFICIENT_SCOPE = Problem(
+    "insufficient-scope", 403, "The API key may not do this", "Use a key whose role has the scope that `detail` names."
+)
+NAMESPACE_MISMATCH = Problem(
+    "namespace-mismatch",
+    403,
+    "The body names another namespace than the key's",
+    "Leave `namespace` out, or use a key of that namespace.",
+)
+NOT_FOUND = Problem("not-found", 404, "There is no such thing", "Check the path and the id; /docs lists all routes.")
+METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "The route has other methods", "The header Allow lists them.")
+BODY_TIMEOUT = Problem("body-timeout", 408, "The body did not arrive in time", "Send the body without pauses.")
+PAYLOAD_TOO_LARGE = Problem(
+    "payload-too-large", 413, "The body or an event is too large", "Send less at once; `detail` names the limit."
+)
+EVENT_TOO_COMPLEX = Problem(
+    "event-too-complex", 413, "The body holds too many values", "Send less at once; `detail` names the limit."
+)
+UNSUPPORTED_MEDIA_TYPE = Problem(
+    "unsupported-media-type", 415, "The Content-Type is not taken here", "`detail` lists the types that are."
+)
+UNSUPPORTED_ENCODING = Problem(
+    "unsupported-encoding", 415, "The Content-Encoding is not known", "Use gzip, deflate or zstd, once, or none."
+)
+SCHEMA_INVALID = Problem(
+    "schema-invalid", 422, "The document is not valid", "`errors` names each fault by a JSON pointer."
+)
+TIMESTAMP_OUT_OF_RANGE = Problem(
+    "timestamp-out-of-range", 422, "A time is out of range", "Check the clock and the unit of the producer."
+)
+OVERLOADED = Problem(
+    "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
+)
+UNAVAILABLE = Problem(
+    "unavailable",
+    503,
+    "A part of the hub does not answer",
+    "Nothing was lost: send the same request again after Retry-After. /readyz tells which part.",
+)
+STARTING = Problem(
+    "starting",
+    503,
+    "The hub does not know all keys yet",
+    "Send the same request again after Retry-After.",
+)
+INTERNAL_ERROR = Problem(
+    "internal-error",
+    503,
+    "The hub failed",
+    "Send the same request again after Retry-After; tell the operator the request id if it stays.",
+)
+
+PROBLEMS: tuple[Problem, ...] = (
+    INVALID_REQUEST,
+    INVALID_PARAMETER,
+    INVALID_EVENT_ID,
+    INVALID_JSON,
+    INVALID_UNICODE,
+    DUPLICATE_KEY,
+    TOO_DEEP,
+    INVALID_PROTOBUF,
+    BAD_ENCODING,
+    EMPTY_BODY,
+    MISSING_CREDENTIALS,
+    INVALID_CREDENTIALS,
+    INSUFFICIENT_SCOPE,
+    NAMESPACE_MISMATCH,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    BODY_TIMEOUT,
+    PAYLOAD_TOO_LARGE,
+    EVENT_TOO_COMPLEX,
+    UNSUPPORTED_MEDIA_TYPE,
+    UNSUPPORTED_ENCODING,
+    SCHEMA_INVALID,
+    TIMESTAMP_OUT_OF_RANGE,
+    OVERLOADED,
+    UNAVAILABLE,
+    STARTING,
+    INTERNAL_ERROR,
+)
+
+CREDENTIAL_PROBLEMS = (MISSING_CREDENTIALS, INVALID_CREDENTIALS, INSUFFICIENT_SCOPE, STARTING)
+BODY_PROBLEMS = (
+    INVALID_REQUEST,
+    BAD_ENCODING,
+    EMPTY_BODY,
+    BODY_TIMEOUT,
+    PAYLOAD_TOO_LARGE,
+    UNSUPPORTED_MEDIA_TYPE,
+    UNSUPPORTED_ENCODING,
+    OVERLOADED,
+)
+JSON_PROBLEMS = (INVALID_JSON, INVALID_UNICODE, DUPLICATE_KEY, TOO_DEEP, EVENT_TOO_COMPLEX)
+
+_BY_REASON = {problem.reason: problem for problem in PROBLEMS}
+
+
+def problem_of(reason: Reason) -> Problem:
+    """Return the problem that tells a client of this refusal; a reason of the system's becomes `internal-error`."""
+    if reason is Reason.TOO_LARGE:
+        return PAYLOAD_TOO_LARGE
+    return _BY_REASON.get(reason.value, INTERNAL_ERROR)
+
+
+def problem_by_slug(slug: str) -> Problem | None:
+    """Return the problem with this slug, or None."""
+    return _BY_REASON.get(slug.replace("-", "_")) if "_" not in slug else None

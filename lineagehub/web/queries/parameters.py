@@ -1,0 +1,47 @@
+"""Query and path parameters: checked against a model, refused with every fault and its bounds."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from lineagehub.contract.lineage import Fault
+from lineagehub.web.problems import INVALID_PARAMETER, Refused
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """Return the query parameters as `model`.
+
+    Refuses with 400; a parameter given twice is one of the faults, unknown ones are not.
+    """
+    names = {info.alias or name for name, info in model.model_fields.items()}
+    twice = [name for name in names if len(request.query.getall(name, [])) > 1]
+    if twice:
+        raise refuse_parameters([Fault(f"/{name}", "is given twice.") for name in sorted(twice)])
+    try:
+        return model.model_validate({name: request.query[name] for name in names if name in request.query})
+    except ValidationError as error:
+        faults = [
+            Fault("/" + "/".join(map(str, fault["loc"])), f"{fault['msg']}.")
+            for fault in error.errors(include_url=False, include_context=False)
+        ]
+        raise refuse_parameters(faults) from error
+
+
+def read_path(request: web.Request, name: str, pattern: str, description: str) -> str:
+    """Return a path parameter in lower case, or refuse with 400 unless it matches `pattern`."""
+    text = request.match_info[name].lower()
+    if re.fullmatch(pattern, text) is None:
+        raise refuse_parameters([Fault(f"/{name}", f"must be {description}.")])
+    return text
+
+
+def refuse_parameters(faults: list[Fault]) -> Refused:
+    """Return the refusal of these parameters."""
+    first = faults[0]
+    return Refused(INVALID_PARAMETER, f"{first.pointer.removeprefix('/')}: {first.detail}", faults)

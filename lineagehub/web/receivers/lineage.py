@@ -1,0 +1,43 @@
+"""`POST /api/v1/lineage`: one OpenLineage event, as every OpenLineage client sends it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from pydantic import BaseModel, Field
+
+from lineagehub.contract.headers import HTTP_EVENT_ID, ContentKind
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS
+from lineagehub.web.answers import json_answer
+from lineagehub.web.bodies import BODIES, BodyLimits
+from lineagehub.web.content import require_media_type
+from lineagehub.web.endpoint import JSON
+from lineagehub.web.parts import SETTINGS, namespace_of
+from lineagehub.web.receivers.lineage_event import read_event
+from lineagehub.web.receivers.records import RECORDS
+
+LARGE_BYTES = 262_144
+"""Parsing more than this takes milliseconds: it happens in a thread."""
+
+
+class EventReceipt(BaseModel):
+    """The broker has the event."""
+
+    event_id: str = Field(
+        description="Names the event in the store and in dead letters; the same event has the same id."
+    )
+
+
+async def receive_lineage(request: web.Request) -> web.Response:
+    """Take one event; 201 once the broker acknowledged it."""
+    require_media_type(request, (JSON,))
+    maximum = request.app[SETTINGS].web.event_bytes
+    given_id = request.headers.get(HTTP_EVENT_ID)
+    async with request.app[BODIES].read(request, BodyLimits(maximum, maximum)) as body:
+        if len(body) > LARGE_BYTES:
+            record = await asyncio.to_thread(read_event, body, maximum, given_id)
+        else:
+            record = read_event(body, maximum, given_id)
+        await request.app[RECORDS].write(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace_of(request), record)
+    return json_answer({"event_id": record.event_id}, 201)

@@ -1,0 +1,85 @@
+"""Writes tenant records: signed by the hub in the caller's namespace, and acknowledged by all in-sync replicas."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.broker.producer import Producer
+from lineagehub.contract.headers import ContentKind, Envelope
+from lineagehub.contract.topics import Topic
+from lineagehub.errors import Permanent
+from lineagehub.settings import KafkaSettings
+from lineagehub.telemetry.metrics import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRecord:
+    """What is to be written.
+
+    `event_id` names the content, so that a repeat is recognised. No key: spread over the partitions.
+    """
+
+    event_id: str
+    value: bytes
+    key: bytes | None = None
+
+
+class RecordWriter:
+    """Writes records for all receivers. Safe to call concurrently."""
+
+    def __init__(self, producer: Producer, sealer: Sealer, kafka: KafkaSettings, metrics: Metrics) -> None:
+        self._producer = producer
+        self._signing_key = sealer.hub_signing_key
+        self._kafka = kafka
+        self._metrics = metrics
+
+    async def write(self, topic: Topic, kind: ContentKind, namespace: str, record: TenantRecord) -> None:
+        """Write one record and wait for its acknowledgement. Repeating it is harmless: the event id is the same.
+
+        Raises Unavailable within the acknowledge timeout, Permanent(TOO_LARGE) when the topic does not take its size.
+        """
+        name = self._kafka.topic_name(topic)
+        envelope = Envelope(namespace, HUB_KEY_ID, record.event_id, time.time_ns() // 1_000_000, kind.value)
+        headers = envelope.to_headers(self._signing_key, name, record.value)
+        await self._producer.send(name, record.value, key=record.key, headers=headers)
+        self._metrics.produced_records.labels(topic.name).inc()
+        self._metrics.produced_bytes.labels(topic.name).inc(len(record.value))
+
+    async def write_all(
+        self, topic: Topic, kind: ContentKind, namespace: str, records: Sequence[TenantRecord]
+    ) -> list[Permanent | None]:
+        """Write records at once; return for each None, or why it can never be written. Waits for all, so none goes on
+        after it.
+
+        Raises the first Unavailable, if any: some of the records are then written, which is harmless, as the client
+        sends all again.
+        """
+        if len(records) == 1:
+            outcomes: list[BaseException | None] = [await self._outcome(topic, kind, namespace, records[0])]
+        else:
+            writes = (self._outcome(topic, kind, namespace, record) for record in records)
+            outcomes = await asyncio.gather(*writes)
+        permanent: list[Permanent | None] = []
+        for outcome in outcomes:
+            if outcome is not None and not isinstance(outcome, Permanent):
+                raise outcome
+            permanent.append(outcome)
+        return permanent
+
+    async def _outcome(
+        self, topic: Topic, kind: ContentKind, namespace: str, record: TenantRecord
+    ) -> BaseException | None:
+        try:
+            await self.write(topic, kind, namespace, record)
+        except Exception as error:
+            return error
+        return None
+
+
+RECORDS = web.AppKey("records", RecordWriter)

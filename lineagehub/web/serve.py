@@ -1,0 +1,80 @@
+"""Runs the web in this process until SIGTERM or SIGINT.
+
+Called by `lineagehub serve`, which installs uvloop and logging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.compacted_view import CompactedView
+from lineagehub.broker.producer import Producer
+from lineagehub.contract.topics import CONTROL
+from lineagehub.settings import Settings
+from lineagehub.store.client import ClickHouse
+from lineagehub.web.app import Parts, create_app
+
+log = structlog.get_logger(__name__)
+
+FINISH_SECONDS = 10.0
+"""Requests in flight may take this long once the process is told to stop."""
+
+
+async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer. `on_ready` gets the URL once
+    it listens.
+
+    A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key,
+    OSError (EADDRINUSE) when the port is taken.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with open_parts(settings) as parts, listening(create_app(settings, parts), settings) as url:
+            log.info("The web is ready.", url=url)
+            if on_ready is not None:
+                on_ready(url)
+            await stop.wait()
+            log.info("Stopping: finishing requests in flight.")
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+    """Give the started parts of a web with these settings; stop them at the end, the producer after its flush."""
+    sealer = Sealer(settings.require_secret_key())
+    directory = Directory(sealer)
+    view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
+    async with AsyncExitStack() as stack:
+        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
+        producer = await stack.enter_async_context(Producer(settings.kafka))
+        await view.start()
+        stack.push_async_callback(view.stop)
+        yield Parts(producer, directory, view, sealer, clickhouse)
+
+
+@asynccontextmanager
+async def listening(application: web.Application, settings: Settings) -> AsyncIterator[str]:
+    """Listen on the configured address and give the URL; at the end accept nothing more and finish requests in
+    flight."""
+    runner = web.AppRunner(application, shutdown_timeout=FINISH_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,189 @@
+"""POST /api/v1/lineage: a valid event becomes one signed record with the very bytes, an invalid one a problem that names each fault."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS
+from lineagehub.web.problems import ProblemDocument
+from tests.hub.web.conftest import Records, RunningWeb, verified
+from tests.hub.web.samples import run_event
+from tests.support.corpus import require_corpus, valid_lineage_events
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+JSON = {"Content_Type": "application/json"}
+
+
+async def send(web: RunningWeb, body: bytes | dict[str, Any], **headers: str) -> tuple[int, dict[str, Any]]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    async with web.client.post("/api/v1/lineage", data=data, headers=web.headers(**(JSON | headers))) as answer:
+        return answer.status, await answer.json(content_type=None)
+
+
+async def test_a_run_event_becomes_one_signed_record_of_the_very_bytes(web: RunningWeb, records: Records) -> None:
+    parent = {"run": {"runId": str(uuid.uuid4())}, "job": {"namespace": "prod", "name": "dag"}}
+    event = run_event()
+    event["run"]["facets"] = {"parent": {**parent, "root": {"job": {"namespace": "prod", "name": "root"}}}}
+    body = json.dumps(event, indent=3).encode()
+    status, receipt = await send(web, body)
+    assert status == 201
+    record = await records.one(receipt["event_id"])
+    envelope = verified(record, web)
+    assert record.topic == OPENLINEAGE_EVENTS.name
+    assert record.value == body
+    assert record.key == b"run:prod/root"
+    assert envelope.namespace == web.namespace
+    assert envelope.content_kind == "openlineage+json"
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({}, b"run:prod/etl.orders"),
+        ({"run": None}, b"job:prod/etl.orders"),
+        ({"run": None, "job": None, "dataset": {"namespace": "s3://lake", "name": "raw"}}, b"dataset:s3://lake/raw"),
+    ],
+)
+async def test_the_kind_is_told_by_shape(
+    web: RunningWeb, records: Records, changes: dict[str, Any], key: bytes
+) -> None:
+    event = {name: value for name, value in run_event(**changes).items() if value is not None}
+    status, receipt = await send(web, event)
+    assert status == 201, receipt
+    assert (await records.one(receipt["event_id"])).key == key
+
+
+async def test_the_same_event_has_the_same_id_whatever_its_spelling(web: RunningWeb, records: Records) -> None:
+    event = run_event()
+    _, first = await send(web, event)
+    _, second = await send(web, json.dumps(dict(reversed(event.items())), indent=1).encode())
+    assert first == second
+    assert len(await records.of(first["event_id"], count=2)) == 2
+
+
+@pytest.mark.parametrize("spell", [str, lambda given: given.hex, lambda given: str(given).upper()])
+async def test_a_client_may_name_its_event(web: RunningWeb, records: Records, spell: Any) -> None:
+    given = uuid.uuid4()
+    status, receipt = await send(web, run_event(), lineagehub_event_id=spell(given))
+    assert (status, receipt) == (201, {"event_id": given.hex})
+    assert await records.one(given.hex)
+
+
+@pytest.mark.parametrize("given", ["", "7", "x" * 32, "é", "0" * 33])
+async def test_a_malformed_event_id_is_refused(web: RunningWeb, given: str) -> None:
+    status, problem = await send(web, run_event(), lineagehub_event_id=given)
+    assert (status, problem["reason"]) == (400, "invalid_event_id")
+
+
+@pytest.mark.parametrize(
+    ("changes", "pointers"),
+    [
+        ({"run": {"runId": "run-7"}}, ["/run/runId"]),
+        ({"run": {"runId": "00000000-0000-0000-0000-000000000000"}}, ["/run/runId"]),
+        ({"run": {}, "job": {"namespace": "prod"}, "producer": 5}, ["/job/name", "/producer", "/run/runId"]),
+        ({"eventType": "DONE"}, ["/eventType"]),
+        ({"eventTime": "2025-01-01T00:00:00"}, ["/eventTime"]),
+        ({"eventTime": "2025-02-30T00:00:00Z"}, ["/eventTime"]),
+        ({"eventTime": "2025-01-01T00:00:00Z\n"}, ["/eventTime"]),
+        ({"eventTime": 1735689600}, ["/eventTime"]),
+        ({"schemaURL": "OpenLineage.json"}, ["/schemaURL"]),
+        ({"job": {"namespace": "prod", "name": "a\x00b"}}, ["/job/name"]),
+        ({"job": {"namespace": "prod", "name": "a\u202eb"}}, ["/job/name"]),
+        ({"job": {"namespace": "prod", "name": "a\n"}}, ["/job/name"]),
+        ({"job": {"namespace": "", "name": "n" * 8_193}}, ["/job/name", "/job/namespace"]),
+        ({"inputs": [{"namespace": "n", "name": "ok"}, {"namespace": "n"}, 7]}, ["/inputs/1/name", "/inputs/2"]),
+        ({"inputs": [{"namespace": "n", "name": str(i)} for i in range(5_001)]}, ["/inputs"]),
+        ({"inputs": None}, ["/inputs"]),
+        ({"job": {"namespace": "n", "name": "j", "facets": {"a/b~": 1}}}, ["/job/facets/a~1b~0"]),
+    ],
+)
+async def test_each_fault_is_named_by_a_pointer(web: RunningWeb, changes: dict[str, Any], pointers: list[str]) -> None:
+    status, problem = await send(web, run_event(**changes))
+    assert (status, problem["reason"]) == (422, "schema_invalid")
+    assert sorted(error["pointer"] for error in problem["errors"]) == pointers
+    assert ProblemDocument.model_validate(problem).detail
+
+
+@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+async def test_a_time_out_of_range_is_refused(web: RunningWeb, when: str) -> None:
+    status, problem = await send(web, run_event(eventTime=when))
+    assert (status, problem["reason"]) == (422, "timestamp_out_of_range")
+
+
+async def test_a_clock_may_be_a_few_minutes_ahead_but_not_hours(web: RunningWeb) -> None:
+    now = datetime.now(UTC)
+    assert (await send(web, run_event(eventTime=(now + timedelta(minutes=5)).isoformat())))[0] == 201
+    assert (await send(web, run_event(eventTime=(now + timedelta(hours=2)).isoformat())))[0] == 422
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"job": {"namespace": "n", "name": "j", "facets": {"custom": None, "other": {"no": "_producer"}}}},
+        {"eventTime": "2025-01-01t00:00:00.123456789z"},
+        {"eventTime": "2025-01-01T00:00:00-00:00"},
+        {"schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json"},
+        {"job": {"namespace": "生产", "name": "☃ a:b#c/d"}},
+        {"inputs": [], "outputs": [], "extra": {"kept": True}},
+    ],
+)
+async def test_what_producers_really_send_is_taken(web: RunningWeb, changes: dict[str, Any]) -> None:
+    status, answer = await send(web, run_event(**changes))
+    assert status == 201, answer
+
+
+async def test_every_valid_event_of_the_corpus_is_accepted_and_written_untouched(
+    web: RunningWeb, records: Records
+) -> None:
+    files = {uuid.uuid5(uuid.NAMESPACE_URL, path.name).hex: path for path in valid_lineage_events()}
+    for event_id, path in files.items():
+        status, answer = await send(web, path.read_bytes(), lineagehub_event_id=event_id)
+        assert status == 201, (path.name, answer)
+    for event_id, path in files.items():
+        assert (await records.one(event_id)).value == path.read_bytes(), path.name
+
+
+LENIENT = {"facet_null", "facet_no_producer", "facet_no_schemaurl"}
+"""Facets that real producers send: they are no reason to lose the event."""
+
+
+async def test_every_invalid_body_of_the_corpus_is_refused_with_a_problem(web: RunningWeb) -> None:
+    corpus = require_corpus()
+    index = (corpus / "INDEX.tsv").read_text().splitlines()
+    columns = index[0].split("\t")
+    for line in index[1:]:
+        row = dict(zip(columns, line.split("\t"), strict=False))
+        path = corpus / row["file"]
+        if path.parent.name != "openlineage-invalid" or row["valid_spec(format asserted)"] == "yes":
+            continue
+        headers = {"Content_Encoding": "gzip"} if path.stem == "body_gzip_truncated" else {}
+        status, answer = await send(web, path.read_bytes(), **headers)
+        if path.stem in LENIENT:
+            assert status == 201, (path.name, answer)
+        else:
+            assert status in (400, 413, 422), (path.name, status, answer)
+            assert ProblemDocument.model_validate(answer).request_id
+
+
+async def test_a_gzipped_event_is_written_decoded(web: RunningWeb, records: Records) -> None:
+    body = json.dumps(run_event()).encode()
+    status, receipt = await send(web, gzip.compress(body), Content_Encoding="gzip")
+    assert status == 201
+    assert (await records.one(receipt["event_id"])).value == body
+
+
+async def test_an_event_may_have_eight_mebibytes(web: RunningWeb, records: Records) -> None:
+    filler = "x" * (web.settings.web.event_bytes - len(json.dumps(run_event(note=""))) - 1)
+    body = json.dumps(run_event(note=filler)).encode()
+    status, receipt = await send(web, body)
+    assert status == 201, receipt
+    assert (await records.one(receipt["event_id"])).value == body
+    status, problem = await send(web, body + b" " * 200)
+    assert (status, problem["reason"]) == (413, "payload_too_large")
