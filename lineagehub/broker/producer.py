@@ -12,7 +12,7 @@ from typing import Self
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequenceNumber, ProducerFenced
 
 from lineagehub.broker.connection import client_arguments
 from lineagehub.contract.reasons import Reason
@@ -38,6 +38,7 @@ class Producer:
         self._kafka = kafka
         self._client: AIOKafkaProducer | None = None
         self._connecting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to connect, in the background: a broker that is away delays nobody's start. Returns at once."""
@@ -85,6 +86,8 @@ class Producer:
                 "kafka", f"Kafka did not acknowledge within {self._kafka.acknowledge_timeout_seconds:g} s.", 1.0
             ) from error
         except KafkaError as error:
+            if isinstance(error, OutOfOrderSequenceNumber | ProducerFenced):
+                self._begin_again()
             raise Unavailable("kafka", f"Kafka refused the record: {error!r}.", 1.0) from error
 
     async def ping(self) -> None:
@@ -97,6 +100,8 @@ class Producer:
             raise Unavailable("kafka", f"Kafka at {self._kafka.brokers} does not answer.", 1.0) from error
 
     async def _connected(self) -> AIOKafkaProducer:
+        if self._client is not None and self._client._sender.sender_task.done():
+            self._begin_again()
         if self._client is None:
             if self._connecting is None:
                 raise Unavailable("kafka", "The producer is not started.")
@@ -104,6 +109,14 @@ class Producer:
         if self._client is None:
             raise Unavailable("kafka", "The producer is stopped.")
         return self._client
+
+    def _begin_again(self) -> None:
+        # aiokafka's producer never recovers from a lost sequence, nor from an unexpected error of its sender task.
+        log.error("The Kafka producer is beyond repair; it is replaced.")
+        client, self._client = self._client, None
+        if client is not None:
+            self._closing = asyncio.create_task(_close(client, 1.0), name="kafka producer close")
+        self._connecting = asyncio.create_task(self._connect(), name="kafka producer connect")
 
     async def _connect(self) -> None:
         while True:

@@ -11,9 +11,10 @@ POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancesto
 
 @web.middleware
 async def add_security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Add nosniff, the referrer policy and the content security policy."""
+    """Add nosniff, the referrer policy and the content security policy; name the product instead of its parts' versions."""
     response = await handler(request)
     response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Server"] = "LineageHub"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers.setdefault(CONTENT_SECURITY_POLICY, POLICY)
     return response

@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until_async
 SECRET_KEY = "a secret key of these tests, long enough"
 READY_SECONDS = 20
 RECORD_SECONDS = 15
-BODY_TIMEOUT_SECONDS = 2.0
+BODY_TIMEOUT_SECONDS = 1.0
 
 
 def settings_for(kafka: KafkaSettings, **web: object) -> Settings:

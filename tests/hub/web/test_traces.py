@@ -272,10 +272,13 @@ async def test_every_trace_payload_of_the_corpus_comes_out_as_the_collector_deco
             expected[record_id(value)] = request
     for event_id, request in expected.items():
         written = ExportTraceServiceRequest.FromString((await records.of(event_id))[0].value)
-        assert [str(span) for span in spans_of(written)] == [str(span) for span in map(_normalised, spans_of(request))]
+        assert _without_empty_status(written) == _without_empty_status(request)
 
 
-def _normalised(span: Span) -> Span:
-    if span.HasField("status") and span.status.ByteSize() == 0:
-        span.ClearField("status")
-    return span
+def _without_empty_status(request: ExportTraceServiceRequest) -> list[Span]:
+    """Return the spans; the collector writes an empty status where there was none, and that is the same."""
+    spans = spans_of(request)
+    for span in spans:
+        if span.status.ByteSize() == 0:
+            span.ClearField("status")
+    return spans

@@ -1,0 +1,204 @@
+"""The directory: who may come in, from the moment that a control record arrives; nothing malformed opens or stops anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lineagehub.auth.api_keys import ApiKey, make_api_key
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.issuing import issue_key, new_namespace
+from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, NamespaceRecord, Role, Scope
+from lineagehub.contract.headers import derive_signing_key
+from lineagehub.contract.keys import api_key_key, namespace_key
+
+SEALER = Sealer("s" * 32)
+NAMESPACE = new_namespace("analytics")
+
+
+def put(directory: Directory, *records: NamespaceRecord | ApiKeyRecord) -> None:
+    for record in records:
+        key = api_key_key(record.kid) if isinstance(record, ApiKeyRecord) else namespace_key(record.name)
+        directory.apply(key, record.model_dump_json().encode())
+
+
+def issue(role: Role = Role.WRITER, namespace: NamespaceRecord | None = NAMESPACE) -> tuple[ApiKey, ApiKeyRecord]:
+    return issue_key(namespace, role, "dev", SEALER)
+
+
+@pytest.fixture
+def directory() -> Directory:
+    """A directory that knows one namespace."""
+    directory = Directory(SEALER)
+    put(directory, NAMESPACE)
+    return directory
+
+
+@pytest.mark.parametrize("role", [Role.OWNER, Role.ADMIN, Role.WRITER, Role.READER])
+def test_a_key_opens_its_own_namespace_with_its_roles_scopes(directory: Directory, role: Role) -> None:
+    api_key, record = issue(role)
+    put(directory, record)
+    principal = directory.authenticate(api_key.text)
+    assert principal is not None
+    assert (principal.kid, principal.role, principal.namespace) == (api_key.kid, role, "analytics")
+    assert principal.scopes == ROLE_SCOPES[role]
+
+
+def test_a_writer_cannot_read_and_a_reader_cannot_write() -> None:
+    assert ROLE_SCOPES[Role.WRITER] == {Scope.INGEST_WRITE}
+    assert Scope.INGEST_WRITE not in ROLE_SCOPES[Role.READER]
+    assert all(Scope.PLATFORM_OPERATE not in ROLE_SCOPES[role] for role in Role if role is not Role.OPERATOR)
+
+
+def test_the_operator_belongs_to_no_namespace(directory: Directory) -> None:
+    api_key, record = issue(Role.OPERATOR, namespace=None)
+    put(directory, record)
+    principal = directory.authenticate(api_key.text)
+    assert principal is not None
+    assert principal.namespace is None
+    assert principal.scopes == {Scope.PLATFORM_OPERATE}
+
+
+def test_an_unknown_key_of_the_right_shape_opens_nothing(directory: Directory) -> None:
+    assert directory.authenticate(make_api_key("dev").text) is None
+
+
+def test_another_secret_under_a_known_key_id_opens_nothing(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    other = make_api_key("dev")
+    assert directory.authenticate(other.text.replace(other.kid, api_key.kid)) is None
+
+
+@pytest.mark.parametrize("text", ["", "lh_dev_", "Bearer x", "\0", "x" * 100_000])
+def test_garbage_opens_nothing(directory: Directory, text: str) -> None:
+    assert directory.authenticate(text) is None
+
+
+def test_a_key_dies_at_its_expiry(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    assert record.expires_at is not None
+    assert directory.authenticate(api_key.text, record.expires_at - timedelta(microseconds=1)) is not None
+    assert directory.authenticate(api_key.text, record.expires_at) is None
+
+
+def test_a_key_dies_at_its_revocation_and_what_came_before_stays_valid(directory: Directory) -> None:
+    api_key, record = issue()
+    revoked_at = datetime.now(UTC)
+    revoked = record.model_copy(update={"revoked_at": revoked_at, "revision": 2})
+    put(directory, record, revoked)
+    assert directory.authenticate(api_key.text) is None
+    known = directory.key(api_key.kid)
+    assert known is not None
+    assert known.is_valid_at(revoked_at - timedelta(milliseconds=1))
+    assert not known.is_valid_at(revoked_at)
+    # Records that it signed before are still verified with it.
+    assert directory.signing_key(api_key.kid) is not None
+
+
+def test_a_deleted_key_is_forgotten_whole(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    directory.apply(api_key_key(record.kid), None)
+    assert directory.authenticate(api_key.text) is None
+    assert directory.key(record.kid) is None
+    assert directory.signing_key(record.kid) is None
+    assert directory.keys() == []
+
+
+def test_a_namespace_created_again_is_another_one_to_the_old_keys(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    directory.apply(namespace_key("analytics"), None)
+    assert directory.authenticate(api_key.text) is None
+    put(directory, new_namespace("analytics"))
+    assert directory.authenticate(api_key.text) is None
+    put(directory, NAMESPACE)
+    assert directory.authenticate(api_key.text) is not None
+
+
+def test_a_key_may_arrive_before_its_namespace() -> None:
+    directory = Directory(SEALER)
+    api_key, record = issue()
+    put(directory, record)
+    assert directory.authenticate(api_key.text) is None
+    put(directory, NAMESPACE)
+    assert directory.authenticate(api_key.text) is not None
+
+
+def test_a_replaced_key_record_leaves_nothing_of_the_former(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record, record.model_copy(update={"digest": "0" * 64, "revision": 2}))
+    assert directory.authenticate(api_key.text) is None
+    assert len(directory.keys()) == 1
+
+
+def test_signing_keys_are_those_that_the_holders_derive(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    assert directory.signing_key(api_key.kid) == derive_signing_key(api_key.secret, api_key.kid)
+    assert directory.signing_key(HUB_KEY_ID) == SEALER.hub_signing_key
+    assert directory.signing_key("unknown0") is None
+
+
+def test_a_key_sealed_under_another_secret_still_opens_http_but_signs_nothing(directory: Directory) -> None:
+    api_key, record = issue_key(NAMESPACE, Role.WRITER, "dev", Sealer("t" * 32))
+    put(directory, record)
+    assert directory.authenticate(api_key.text) is not None
+    assert directory.signing_key(api_key.kid) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"namespace:analytics", b""),
+        (b"namespace:analytics", b"null"),
+        (b"namespace:analytics", b"[]"),
+        (b"namespace:analytics", b'{"name":"analytics"}'),
+        (b"namespace:analytics", new_namespace("other-team").model_dump_json().encode()),
+        (b"namespace:", b"{"),
+        (b"limits:analytics", b"{}"),
+        (b"nothing of ours", b"\xff"),
+        (b"\xff\xfe:x", None),
+        (b"", None),
+    ],
+)
+def test_a_malformed_record_changes_nothing(directory: Directory, key: bytes, value: bytes | None) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    directory.apply(key, value)
+    assert directory.namespaces == {"analytics": NAMESPACE}
+    assert directory.authenticate(api_key.text) is not None
+
+
+def test_a_malformed_key_record_leaves_the_former_one(directory: Directory) -> None:
+    api_key, record = issue()
+    put(directory, record)
+    directory.apply(api_key_key(record.kid), b'{"kid":"x"}')
+    assert directory.authenticate(api_key.text) is not None
+
+
+def test_a_key_record_under_another_key_id_cannot_take_its_place(directory: Directory) -> None:
+    api_key, record = issue()
+    _, foreign = issue()
+    put(directory, record)
+    directory.apply(api_key_key(record.kid), foreign.model_dump_json().encode())
+    directory.apply(api_key_key(HUB_KEY_ID), foreign.model_dump_json().encode())
+    assert directory.authenticate(api_key.text) is not None
+    assert directory.signing_key(HUB_KEY_ID) == SEALER.hub_signing_key
+
+
+def test_a_time_without_zone_is_malformed(directory: Directory) -> None:
+    api_key, record = issue()
+    assert record.expires_at is not None
+    text = record.model_dump_json().replace(record.expires_at.isoformat().replace("+00:00", "Z"), "2030-01-01T00:00:00")
+    assert "2030-01-01T00:00:00" in text
+    directory.apply(api_key_key(record.kid), text.encode())
+    assert directory.authenticate(api_key.text) is None
+
+
+def test_identities_of_namespaces_are_never_reused() -> None:
+    assert new_namespace("analytics").id != new_namespace("analytics").id
