@@ -1,0 +1,177 @@
+"""Real Apache Kafka 4 for tests: KRaft, one node, jars from Maven Central, no containers.
+
+Needs Java 17 and Maven. Where they are missing the tests skip and say so; in CI that is a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_until
+
+VERSION = "4.3.1"
+POM = Path(__file__).with_name("kafka_pom.xml")
+JARS = Path(os.environ.get("LINEAGEHUB_TEST_KAFKA_HOME", Path.home() / ".cache" / "lineagehub" / f"kafka-{VERSION}"))
+START_SECONDS = 60
+MAVEN_SECONDS = 900
+
+PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+log.dirs={directory}/data
+auto.create.topics.enable=false
+num.partitions=4
+default.replication.factor=1
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+"""
+
+
+class KafkaMissing(RuntimeError):
+    """Java, Maven or the jars are not to be had; the message says which."""
+
+
+@dataclass
+class Kafka:
+    """One node. It keeps its data and its port when it is started again."""
+
+    directory: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap(self) -> str:
+        """host:port of the broker."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        """Process id of the present life."""
+        assert self.process is not None
+        return self.process.pid
+
+    def start(self) -> None:
+        """Start it and wait until it listens."""
+        with (self.directory / "kafka.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*_java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self.directory / "server.properties")],
+                stdout=log,
+                stderr=log,
+                preexec_fn=_die_with_parent,
+            )
+        wait_until(self._answers, START_SECONDS, f"Kafka on port {self.port}: {self.directory / 'kafka.log'}")
+
+    def kill(self) -> None:
+        """Kill it with -9."""
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait(START_SECONDS)
+
+    def restart(self) -> None:
+        """Start it again after `kill`."""
+        self.start()
+
+    def stop(self) -> None:
+        """Stop it; kill it if it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(START_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.directory / "kafka.log").read_text()[-2000:]
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            return True
+        return False
+
+
+@contextlib.contextmanager
+def start_kafka(directory: Path) -> Iterator[Kafka]:
+    """Start a fresh node in `directory`; stop it at the end. Raises KafkaMissing."""
+    _fetch_jars()
+    port, controller = _free_port(), _free_port()
+    properties = directory / "server.properties"
+    properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
+    cluster = subprocess.run(
+        [*_java(), "kafka.tools.StorageTool", "random-uuid"], capture_output=True, text=True, check=True, timeout=60
+    ).stdout.split()[-1]
+    subprocess.run(
+        [*_java(), "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)],
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    kafka = Kafka(directory, port)
+    try:
+        kafka.start()
+        yield kafka
+    finally:
+        kafka.stop()
+
+
+@contextlib.contextmanager
+def kafka_or_skip(directory: Path) -> Iterator[Kafka]:
+    """Start Kafka, or skip with the reason; in CI, or with LINEAGEHUB_REQUIRE_REAL=1, fail instead."""
+    try:
+        _fetch_jars()
+    except KafkaMissing as missing:
+        if os.environ.get("CI") == "true" or os.environ.get("LINEAGEHUB_REQUIRE_REAL") == "1":
+            pytest.fail(str(missing))
+        pytest.skip(str(missing))
+    with start_kafka(directory) as kafka:
+        yield kafka
+
+
+def _fetch_jars() -> None:
+    if any(JARS.glob("kafka_2.13-*.jar")):
+        return
+    for program in ("java", "mvn"):
+        if shutil.which(program) is None:
+            raise KafkaMissing(f"Apache Kafka needs {program}, which is not installed (Java 17 and Maven are enough).")
+    JARS.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(
+        ["mvn", "-q", "-B", "-f", str(POM), "dependency:copy-dependencies", f"-DoutputDirectory={JARS}"],
+        capture_output=True,
+        text=True,
+        timeout=MAVEN_SECONDS,
+    )
+    if result.returncode:
+        raise KafkaMissing(f"Maven could not fetch Kafka {VERSION}: {(result.stdout + result.stderr)[-500:]}")
+
+
+def _java(*options: str) -> list[str]:
+    return ["java", *options, "-cp", f"{JARS}/*"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
