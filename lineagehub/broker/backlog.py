@@ -30,9 +30,9 @@ async def is_delivered(kafka: KafkaSettings, group: str, topics: Sequence[str]) 
     )
     try:
         await consumer.start()
-        await consumer._client.fetch_all_metadata()
+        cluster = await consumer._client.fetch_all_metadata()
         partitions = [
-            TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()
+            TopicPartition(topic, number) for topic in topics for number in cluster.partitions_for_topic(topic) or ()
         ]
         if not partitions:
             return True

@@ -101,8 +101,9 @@ class CompactedView:
 
     async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
         while True:
-            await consumer._client.fetch_all_metadata()
-            numbers = consumer.partitions_for_topic(self._topic)
+            # The client's own metadata knows only the topics that were there when it connected.
+            cluster = await consumer._client.fetch_all_metadata()
+            numbers = cluster.partitions_for_topic(self._topic)
             if numbers:
                 return [TopicPartition(self._topic, number) for number in sorted(numbers)]
             log.warning("The topic is not there yet; waiting for `lineagehub topics apply`.", topic=self._topic)

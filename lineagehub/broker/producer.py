@@ -49,6 +49,7 @@ class Producer:
         if self._connecting is not None:
             self._connecting.cancel()
             await asyncio.gather(self._connecting, return_exceptions=True)
+            self._connecting = None
         client, self._client = self._client, None
         if client is not None:
             await _close(client, self._kafka.acknowledge_timeout_seconds)
@@ -104,10 +105,10 @@ class Producer:
             self._begin_again()
         if self._client is None:
             if self._connecting is None:
-                raise Unavailable("kafka", "The producer is not started.")
+                raise Unavailable("kafka", "The producer is not started, or it is stopped.")
             await asyncio.shield(self._connecting)
         if self._client is None:
-            raise Unavailable("kafka", "The producer is stopped.")
+            raise Unavailable("kafka", "The producer was stopped.")
         return self._client
 
     def _begin_again(self) -> None:

@@ -18,6 +18,7 @@ from lineagehub.web.bodies import BODIES, Bodies
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
 from lineagehub.web.middleware import MIDDLEWARE
+from lineagehub.web.middleware.in_flight import IN_FLIGHT, RequestsInFlight
 from lineagehub.web.openapi import openapi_document
 from lineagehub.web.ops.docs_page import OPENAPI
 from lineagehub.web.ops.health import READINESS, ReadinessChecker
@@ -50,6 +51,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[SETTINGS] = settings
     application[PARTS] = parts
     application[METRICS] = metrics
+    application[IN_FLIGHT] = RequestsInFlight()
     application[BODIES] = Bodies(
         settings.web.in_flight_bytes, settings.web.body_timeout_seconds, metrics.in_flight_bytes
     )

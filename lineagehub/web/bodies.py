@@ -22,6 +22,9 @@ from lineagehub.web.problems import BODY_TIMEOUT, EMPTY_BODY, INVALID_REQUEST, O
 SLOWEST_BYTES_PER_SECOND = 262_144
 """Each 256 KiB that arrive buy one more second: a slow uplink is served, one byte every five seconds is not."""
 
+LARGE_BYTES = 262_144
+"""Parsing more than this takes milliseconds: receivers do it in a thread."""
+
 
 @dataclass(frozen=True, slots=True)
 class BodyLimits:

@@ -91,7 +91,7 @@ class _ZlibDecoder:
 
 class _ZstdDecoder:
     def __init__(self) -> None:
-        options = {zstd.DecompressionParameter.window_log_max: ZSTD_WINDOW_LOG}
+        options = {int(zstd.DecompressionParameter.window_log_max): ZSTD_WINDOW_LOG}
         self._stream = zstd.ZstdDecompressor(options=options)
         self._is_empty = True
 

@@ -21,11 +21,14 @@ from lineagehub.contract.topics import CONTROL
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.web.app import Parts, create_app
+from lineagehub.web.middleware.in_flight import IN_FLIGHT
 
 log = structlog.get_logger(__name__)
 
 FINISH_SECONDS = 10.0
 """Requests in flight may take this long once the process is told to stop."""
+CLOSE_SECONDS = 1.0
+"""And this long to write their answers."""
 
 
 async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
@@ -70,11 +73,15 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 async def listening(application: web.Application, settings: Settings) -> AsyncIterator[str]:
     """Listen on the configured address and give the URL; at the end accept nothing more and finish requests in
     flight."""
-    runner = web.AppRunner(application, shutdown_timeout=FINISH_SECONDS)
+    runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.web.host, settings.web.port).start()
+        site = web.TCPSite(runner, settings.web.host, settings.web.port)
+        await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        await site.stop()
+        if not await application[IN_FLIGHT].drain(FINISH_SECONDS):
+            log.warning("Some requests took too long to finish; they are cut off.", seconds=FINISH_SECONDS)
     finally:
         await runner.cleanup()

@@ -1,4 +1,7 @@
-"""The embedded broker in a process of its own, for tests that need a real one: `with start_embedded_broker() as broker`."""
+"""The embedded broker in a process of its own, for tests that need a real one: `with start_embedded_broker() as broker`.
+
+`kill` is a broker that dies with all it holds; for one that is away for a while, put a proxy before it (proxy.py).
+"""
 
 from __future__ import annotations
 
@@ -18,15 +21,19 @@ START_SECONDS = 20
 
 @dataclass
 class EmbeddedBroker:
-    """One broker, which `kill` ends and `start` begins again, empty, on the same port."""
+    """One broker, which `kill` ends and `start` begins again, empty, on the same port.
+
+    Clients are told to come to `advertised_port`.
+    """
 
     port: int
+    advertised_port: int
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
         """Bootstrap server, host:port."""
-        return f"{HOST}:{self.port}"
+        return f"{HOST}:{self.advertised_port}"
 
     def settings(self, **others: object) -> KafkaSettings:
         """Return Kafka settings that lead here. It refuses aiokafka's idempotent producer."""
@@ -34,10 +41,10 @@ class EmbeddedBroker:
 
     def start(self) -> None:
         """Start it and wait until it listens."""
-        self.process = subprocess.Popen(
-            broker_command(HOST, self.port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        wait_until(self._listens, START_SECONDS, f"the embedded broker to listen on {self.address}")
+        command = broker_command(HOST, self.port)
+        command[command.index("--advertised-listener-url") + 1] = f"tcp://{self.address}"
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(self._listens, START_SECONDS, f"the embedded broker to listen on port {self.port}")
 
     def kill(self) -> None:
         """Kill it with -9, with all it holds. May be repeated."""
@@ -55,9 +62,10 @@ class EmbeddedBroker:
 
 
 @contextlib.contextmanager
-def start_embedded_broker() -> Iterator[EmbeddedBroker]:
+def start_embedded_broker(advertised_port: int | None = None) -> Iterator[EmbeddedBroker]:
     """Start an empty broker on a free port; kill it at the end."""
-    broker = EmbeddedBroker(free_port())
+    port = free_port()
+    broker = EmbeddedBroker(port, advertised_port or port)
     broker.start()
     try:
         yield broker

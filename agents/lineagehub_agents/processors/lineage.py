@@ -6,6 +6,7 @@ have (contract/lineage.py), against the broker's clock, so that a repeat gets th
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -71,11 +72,20 @@ def _validate(event: dict[str, Any], record: Record) -> None:
         raise _UnfitEvent(Reason.TOO_LARGE, f"It has {record.size} bytes; an event has at most {MAXIMUM_EVENT_BYTES}.")
     if not _is_shallow(event):
         raise _UnfitEvent(Reason.TOO_DEEP, f"It is nested deeper than {MAXIMUM_DEPTH} levels.")
+    json.loads(record.value or b"", object_pairs_hook=_refuse_duplicates)
     taken_at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
     faults = find_faults(event, taken_at)
     if faults:
         more = f" And {len(faults) - 1} more faults." if len(faults) > 1 else ""
         raise _UnfitEvent(faults[0].reason, f"{faults[0].pointer or '/'} {faults[0].detail}{more}")
+
+
+def _refuse_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Parsers differ in which of the two they read, and the bytes go on as they are.
+    unique = dict(members)
+    if len(unique) < len(members):
+        raise _UnfitEvent(Reason.INVALID_JSON, "An object has the same key twice.")
+    return unique
 
 
 def _is_shallow(event: dict[str, Any]) -> bool:

@@ -5,6 +5,7 @@ The query string and the headers stay out: either may hold a secret.
 
 from __future__ import annotations
 
+import logging
 import time
 
 import structlog
@@ -21,12 +22,9 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     """Log method, path, status, duration, request id, and the key id once it is known."""
     began = time.perf_counter()
     response = await handler(request)
-    if response.status < 400:
-        write = log.debug
-    else:
-        write = log.info if response.status < 500 else log.warning
     principal = request.get(PRINCIPAL)
-    write(
+    log.log(
+        _level(response.status),
         "Answered.",
         method=request.method,
         path=request.path,
@@ -37,3 +35,9 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         kid=principal.kid if principal else None,
     )
     return response
+
+
+def _level(status: int) -> int:
+    if status < 400:
+        return logging.DEBUG
+    return logging.INFO if status < 500 else logging.WARNING

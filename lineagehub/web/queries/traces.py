@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from lineagehub.store.queries.spans import trace_spans
+from lineagehub.store.queries.spans import Span, trace_spans
 from lineagehub.web.answers import model_answer
 from lineagehub.web.parts import PARTS, namespace_of
 from lineagehub.web.problems import NOT_FOUND, Refused
@@ -17,7 +15,7 @@ from lineagehub.web.queries.parameters import read_path
 class Trace(BaseModel):
     """One trace."""
 
-    spans: list[dict[str, Any]] = Field(description="Columns of otel_traces, earliest span first.")
+    spans: list[Span] = Field(description="Columns of otel_traces, earliest span first.")
 
 
 async def read_trace(request: web.Request) -> web.Response:

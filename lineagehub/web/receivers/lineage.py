@@ -10,15 +10,12 @@ from pydantic import BaseModel, Field
 from lineagehub.contract.headers import HTTP_EVENT_ID, ContentKind
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, BodyLimits
+from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.receivers.lineage_event import read_event
 from lineagehub.web.receivers.records import RECORDS
-
-LARGE_BYTES = 262_144
-"""Parsing more than this takes milliseconds: it happens in a thread."""
 
 
 class EventReceipt(BaseModel):

@@ -14,7 +14,7 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, BodyLimits
+from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
@@ -30,7 +30,6 @@ from lineagehub.web.receivers.lineage_event import read_event
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 
 MAXIMUM_EVENTS = 1_000
-LARGE_BYTES = 262_144
 
 
 class IngestRequest(BaseModel):

@@ -22,7 +22,7 @@ from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import Topic
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, BodyLimits
+from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.documents import decode_json
 from lineagehub.web.endpoint import JSON, PROTOBUF
@@ -32,10 +32,8 @@ from lineagehub.web.receivers.otlp_json import JsonMismatch, MessageEncoder
 from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 
-LARGE_BYTES = 262_144
-"""From here on a request is worked on in a thread, and only two such at a time: the memory that they need is bounded by
-it."""
 LARGE_AT_ONCE = 2
+"""Large requests that are worked on at a time: the memory that they need is bounded by it."""
 RECORD_OVERHEAD_BYTES = 65_536
 """Kept free in each record for key, headers and the batch around it."""
 MAXIMUM_JSON_VALUES = 4_000_000

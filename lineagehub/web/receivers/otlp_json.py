@@ -122,11 +122,11 @@ def _encode_items(values: Any, encode: EncodeValue) -> list[bytes]:
 def _value_encoder(field: FieldDescriptor, known: dict[str, MessageEncoder]) -> tuple[int, EncodeValue]:
     """Return (wire type, encoder of one value)."""
     kind = field.type
-    if kind == FieldDescriptor.TYPE_MESSAGE:
+    if field.message_type is not None:
         return _LENGTH, encoder_of(field.message_type, known).encode
     if kind == FieldDescriptor.TYPE_BYTES:
         return _LENGTH, _hexadecimal if field.name in IDENTIFIERS else _base64
-    if kind == FieldDescriptor.TYPE_ENUM:
+    if field.enum_type is not None:
         numbers = {value.name: value.number for value in field.enum_type.values}
         return _VARINT, lambda value: _int32_varint(numbers.get(value, value) if isinstance(value, str) else value)
     try:

@@ -33,7 +33,10 @@ class RawAnswer:
 async def exchange(
     url: str, data: bytes, *, finish: bool = False, drip: bytes = b"", seconds: float = 10.0
 ) -> RawAnswer:
-    """Send bytes, then one byte of `drip` again and again; return what comes until the hub closes. `finish` sends a FIN."""
+    """Send bytes, then one byte of `drip` again and again; return what comes until the hub closes.
+
+    `finish` sends a FIN.
+    """
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     received = bytearray()

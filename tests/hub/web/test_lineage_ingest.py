@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.hub.web.conftest import Records, RunningWeb, verified
+from tests.hub.web.running import Records, RunningWeb, verified
 from tests.hub.web.samples import run_event
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -1,4 +1,5 @@
-"""The web as a process of its own: it says when it is ready, finishes what it has begun when told to stop, and clashes clearly."""
+"""The web as a process of its own: it says when it is ready, finishes what it has begun when told to stop, and clashes
+clearly."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ import pytest
 
 from lineagehub.errors import ConfigurationError
 from lineagehub.web.serve import serve
-from tests.hub.web.conftest import READY_SECONDS, Records, RunningWeb, settings_for
+from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, settings_for
 from tests.hub.web.samples import run_event
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")

@@ -1,4 +1,5 @@
-"""POST /api/v1/lineage: a valid event becomes one signed record with the very bytes, an invalid one a problem that names each fault."""
+"""POST /api/v1/lineage: a valid event becomes one signed record with the very bytes, an invalid one a problem that
+names each fault."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import pytest
 
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.web.problems import ProblemDocument
-from tests.hub.web.conftest import Records, RunningWeb, verified
+from tests.hub.web.running import Records, RunningWeb, verified
 from tests.hub.web.samples import run_event
 from tests.support.corpus import require_corpus, valid_lineage_events
 
@@ -111,7 +112,9 @@ async def test_each_fault_is_named_by_a_pointer(web: RunningWeb, changes: dict[s
     assert ProblemDocument.model_validate(problem).detail
 
 
-@pytest.mark.parametrize("when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+@pytest.mark.parametrize(
+    "when", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "2200-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"]
+)
 async def test_a_time_out_of_range_is_refused(web: RunningWeb, when: str) -> None:
     status, problem = await send(web, run_event(eventTime=when))
     assert (status, problem["reason"]) == (422, "timestamp_out_of_range")

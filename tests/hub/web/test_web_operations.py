@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import re
+from datetime import datetime
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from openapi_pydantic.v3.v3_1 import OpenAPI
 
 from lineagehub import __version__
+from lineagehub.auth.directory import Directory
+from lineagehub.auth.principal import Principal
 from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
-from lineagehub.settings import Settings
+from lineagehub.web import ops, queries, receivers
 from lineagehub.web.app import create_app
 from lineagehub.web.endpoints import ENDPOINTS
 from lineagehub.web.ops.docs_page import ASSETS
 from lineagehub.web.ops.health import Readiness
 from lineagehub.web.ops.problem_pages import ProblemList
 from lineagehub.web.problems import INTERNAL_ERROR, PROBLEMS, ProblemDocument, problem_of
-from tests.hub.web.conftest import READY_SECONDS, RunningWeb, running_web, settings_for
+from lineagehub.web.serve import listening
+from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
 from tests.support.broker import free_port
 from tests.support.waiting import wait_until_async
 
@@ -118,21 +126,25 @@ async def test_no_problem_is_500_and_what_clients_should_repeat_is_503() -> None
         assert 400 <= problem_of(reason).status < 500
 
 
-async def test_a_fault_of_the_hub_is_503_logged_and_counted(web: RunningWeb, caplog: pytest.LogCaptureFixture) -> None:
-    directory = web.parts.directory
-    authenticate = directory.authenticate
-    directory.authenticate = lambda text, moment=None: 1 / 0  # type: ignore[assignment,method-assign] # a bug, on purpose
-    try:
-        async with web.client.get("/api/v1/events/lineage", headers=web.headers()) as answer:
+class BrokenDirectory(Directory):
+    """A directory with a bug."""
+
+    def authenticate(self, text: str, moment: datetime | None = None) -> Principal | None:
+        raise ZeroDivisionError(text)
+
+
+async def test_a_fault_of_the_hub_is_503_logged_and_counted(web: RunningWeb) -> None:
+    parts = dataclasses.replace(web.parts, directory=BrokenDirectory(web.parts.sealer))
+    async with listening(create_app(web.settings, parts), web.settings) as url:
+        async with web.client.get(f"{url}/api/v1/events/lineage", headers=web.headers()) as answer:
             assert answer.status == 503
             assert int(answer.headers["Retry-After"]) >= 1
-            text = await answer.text()
-    finally:
-        directory.authenticate = authenticate  # type: ignore[method-assign] # see above
-    assert "internal_error" in text
-    assert "ZeroDivisionError" not in text
-    async with web.client.get("/metrics") as answer:
-        assert "lineagehub_unexpected_errors_total 1.0" in await answer.text()
+            problem = ProblemDocument.model_validate(await answer.json(content_type=None))
+        assert problem.reason == "internal_error"
+        assert problem.request_id in problem.detail
+        assert web.keys["writer"] not in problem.detail
+        async with web.client.get(f"{url}/metrics") as answer:
+            assert "lineagehub_unexpected_errors_total 1.0" in await answer.text()
 
 
 @pytest.mark.parametrize("given", ["abc-123", "7f0a:/._"])
@@ -184,7 +196,7 @@ async def test_the_root_says_where_to_go(web: RunningWeb) -> None:
                 assert target.status == 200
 
 
-async def test_openapi_is_valid_and_describes_every_route_and_no_other(web: RunningWeb, broker: object) -> None:
+async def test_openapi_is_valid_and_describes_every_route_and_no_other(web: RunningWeb) -> None:
     async with web.client.get("/openapi.json") as answer:
         document = await answer.json()
     assert OpenAPI.model_validate(document).openapi == "3.1.0"
@@ -216,6 +228,15 @@ async def test_openapi_documents_each_refusal_of_each_route(web: RunningWeb) -> 
     assert "Retry-After" in paths["/api/v1/lineage"]["post"]["responses"]["503"]["headers"]
 
 
-async def test_settings_reach_the_application(web: RunningWeb) -> None:
-    assert isinstance(web.settings, Settings)
-    assert web.url.startswith("http://127.0.0.1:")
+async def test_every_handler_of_a_component_folder_is_in_the_endpoint_list() -> None:
+    listed = {endpoint.handler for endpoint in ENDPOINTS}
+    for package in (receivers, queries, ops):
+        for module in (import_module(f"{package.__name__}.{info.name}") for info in iter_modules(package.__path__)):
+            handlers = {
+                member
+                for name, member in vars(module).items()
+                if inspect.iscoroutinefunction(member)
+                and member.__module__ == module.__name__
+                and name.startswith(("read_", "receive_", "list_"))
+            }
+            assert handlers <= listed, f"{module.__name__} has a handler that no endpoint names"

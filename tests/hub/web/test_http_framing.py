@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from tests.hub.web.conftest import Records, RunningWeb
 from tests.hub.web.raw_http import exchange
+from tests.hub.web.running import Records, RunningWeb
 from tests.hub.web.samples import run_event, trace_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -97,10 +97,10 @@ async def test_a_body_shorter_than_declared_is_neither_answered_2xx_nor_written(
     assert not [record for record in records.all if b'"short"' in record.value]
 
 
-@pytest.mark.parametrize("chunk", [b"-7\r\nabc\r\n0\r\n\r\n", b"zz\r\nabc\r\n", b"11111111111111111\r\nabc\r\n", b"3;x\nabc\r\n0\r\n\r\n"])
-async def test_malformed_chunks_are_refused(
-    web: RunningWeb, chunk: bytes, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize(
+    "chunk", [b"-7\r\nabc\r\n0\r\n\r\n", b"zz\r\nabc\r\n", b"11111111111111111\r\nabc\r\n", b"3;x\nabc\r\n0\r\n\r\n"]
+)
+async def test_malformed_chunks_are_refused(web: RunningWeb, chunk: bytes, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         answer = await exchange(web.url, post(web, chunk, "Transfer-Encoding: chunked"))
     assert answer.closed

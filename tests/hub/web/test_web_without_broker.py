@@ -1,4 +1,5 @@
-"""Kafka goes away and comes back: 503 with Retry-After in between, on every receiver, and never a 2xx that is not written."""
+"""Kafka goes away and comes back: 503 with Retry-After in between, on every receiver, and never a 2xx that is not
+written."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ import json
 import pytest
 
 from lineagehub.broker.topics import apply_topics
-from tests.hub.web.conftest import READY_SECONDS, RunningWeb, issue_keys, running_web, settings_for
+from tests.hub.web.running import READY_SECONDS, RunningWeb, issue_keys, running_web, settings_for
 from tests.hub.web.samples import run_event, trace_request
 from tests.support.broker import start_embedded_broker
 from tests.support.waiting import wait_until_async

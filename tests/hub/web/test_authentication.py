@@ -13,8 +13,9 @@ from lineagehub.auth.issuing import issue_key, new_namespace
 from lineagehub.broker.control import ControlWriter
 from lineagehub.contract.control import ApiKeyRecord, Role
 from lineagehub.contract.topics import CONTROL
+from lineagehub.web.endpoint import Endpoint
 from lineagehub.web.endpoints import ENDPOINTS
-from tests.hub.web.conftest import READY_SECONDS, Records, RunningWeb, running_web, settings_for, verified
+from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, running_web, settings_for, verified
 from tests.hub.web.samples import run_event
 from tests.support.broker import free_port
 from tests.support.waiting import wait_until_async
@@ -33,12 +34,12 @@ class Refusal(BaseModel):
     challenge: str | None
 
 
-async def post(web: RunningWeb, headers: dict[str, str] | list[tuple[str, str]], path: str = "/api/v1/lineage") -> Refusal:
+async def post(
+    web: RunningWeb, headers: dict[str, str] | list[tuple[str, str]], path: str = "/api/v1/lineage"
+) -> Refusal:
     named = [("Content-Type", "application/json"), *(headers.items() if isinstance(headers, dict) else headers)]
     async with web.client.post(path, data=json.dumps(run_event()), headers=named) as answer:
-        return Refusal(
-            status=answer.status, text=await answer.text(), challenge=answer.headers.get("WWW-Authenticate")
-        )
+        return Refusal(status=answer.status, text=await answer.text(), challenge=answer.headers.get("WWW-Authenticate"))
 
 
 @pytest.mark.parametrize(
@@ -115,9 +116,9 @@ async def test_a_key_of_a_deleted_and_recreated_namespace_is_401(web: RunningWeb
 
 
 @pytest.mark.parametrize("endpoint", PROTECTED, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
-async def test_each_endpoint_with_a_scope_asks_for_exactly_that_scope(web: RunningWeb, endpoint: object) -> None:
-    assert endpoint in ENDPOINTS
-    method, path, scope = endpoint.method, endpoint.path, endpoint.scope  # type: ignore[attr-defined] # parametrised
+async def test_each_endpoint_with_a_scope_asks_for_exactly_that_scope(web: RunningWeb, endpoint: Endpoint) -> None:
+    method, path, scope = endpoint.method, endpoint.path, endpoint.scope
+    assert scope is not None
     path = path.replace("{id}", "01941f29-7c00-7087-8940-40e5d549bbd4").replace("{trace_id}", "0" * 31 + "1")
     async with web.client.request(method, path) as answer:
         assert answer.status == 401
@@ -136,8 +137,8 @@ async def test_each_endpoint_with_a_scope_asks_for_exactly_that_scope(web: Runni
 
 
 @pytest.mark.parametrize("endpoint", OPEN, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
-async def test_operations_ask_for_no_key_and_ignore_a_wrong_one(web: RunningWeb, endpoint: object) -> None:
-    path = endpoint.path.replace("{slug}", "not-found").replace("{name}", "start.js")  # type: ignore[attr-defined] # parametrised
+async def test_operations_ask_for_no_key_and_ignore_a_wrong_one(web: RunningWeb, endpoint: Endpoint) -> None:
+    path = endpoint.path.replace("{slug}", "not-found").replace("{name}", "start.js")
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
         async with web.client.get(path, headers=headers) as answer:
             assert answer.status == 200, await answer.text()

@@ -1,4 +1,7 @@
-"""Bodies as hostile clients send them: compression, size, encoding, JSON. One row a case; the answer is always a clear refusal."""
+"""Bodies as hostile clients send them: compression, size, encoding, JSON.
+
+One row a case; the answer is always a clear refusal.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 from backports import zstd
 
-from tests.hub.web.conftest import Records, RunningWeb, running_web, settings_for
+from tests.hub.web.running import Records, RunningWeb, running_web, settings_for
 from tests.hub.web.samples import run_event, trace_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -39,7 +42,13 @@ async def post(web: RunningWeb, body: bytes, **headers: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize(
     ("encoding", "compress"),
-    [("gzip", gzip.compress), ("deflate", zlib_of), ("zstd", zstd.compress), ("GZIP", gzip.compress), ("identity", bytes)],
+    [
+        ("gzip", gzip.compress),
+        ("deflate", zlib_of),
+        ("zstd", zstd.compress),
+        ("GZIP", gzip.compress),
+        ("identity", bytes),
+    ],
 )
 async def test_each_known_encoding_is_decoded(
     web: RunningWeb, encoding: str, compress: Callable[[bytes], bytes]

@@ -1,4 +1,5 @@
-"""POST /v1/traces: OTLP/HTTP as SDKs and Collectors speak it, protobuf and JSON, checked span by span, split, never changed."""
+"""POST /v1/traces: OTLP/HTTP as SDKs and Collectors speak it, protobuf and JSON, checked span by span, split, never
+changed."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from lineagehub.contract.topics import OTEL_SPANS
 from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.otlp_traces import TRACES, span_fault
-from tests.hub.web.conftest import Records, RunningWeb, verified
+from tests.hub.web.running import Records, RunningWeb, verified
 from tests.hub.web.samples import trace_json, trace_request
 from tests.support.corpus import trace_payloads
 
@@ -145,7 +146,9 @@ async def test_an_empty_request_succeeds_and_writes_nothing(
     marker = trace_request().SerializeToString()
     await send(web, marker)
     await records.one(record_id(marker))
-    assert all(spans_of(ExportTraceServiceRequest.FromString(r.value)) for r in records.all if r.topic == OTEL_SPANS.name)
+    assert all(
+        spans_of(ExportTraceServiceRequest.FromString(r.value)) for r in records.all if r.topic == OTEL_SPANS.name
+    )
 
 
 async def test_spans_at_fault_are_left_out_and_counted(web: RunningWeb, records: Records) -> None:
@@ -183,7 +186,9 @@ async def test_a_request_larger_than_a_record_is_split_and_nothing_is_lost(web: 
     assert max(map(len, parts)) <= limit
     written = [ExportTraceServiceRequest.FromString((await records.one(record_id(part))).value) for part in parts]
     assert spans_of(*written) == spans_of(request)
-    services = {resource.resource.attributes[0].value.string_value for part in written for resource in part.resource_spans}
+    services = {
+        resource.resource.attributes[0].value.string_value for part in written for resource in part.resource_spans
+    }
     assert services == {"checkout-0", "checkout-1", "checkout-2"}
     assert all(resource.schema_url for part in written for resource in part.resource_spans)
 

@@ -1,0 +1,35 @@
+"""LineageHub's thin client: lineage and telemetry from any Python pipeline, without ever slowing it or breaking it.
+
+    from lineagehub_sdk import lineage_track
+
+    @lineage_track(inputs=["s3://raw/orders"], outputs=["postgres://db:5432/shop.public.orders"])
+    def load_orders(day): ...
+
+Standard library only at import; `[kafka]` and `[otel]` are extras, imported when used. Everything public is named here; modules that
+begin with an underscore may change at any time.
+"""
+
+from lineagehub_sdk._client import emit, flush
+from lineagehub_sdk._config import LineageHubConfig, configure
+from lineagehub_sdk._context import current_run
+from lineagehub_sdk._datasets import AdapterType, DataFormat, DatasetSpec
+from lineagehub_sdk._decorator import lineage_track
+from lineagehub_sdk._run import Run, run
+from lineagehub_sdk.errors import LineageHubSdkError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AdapterType",
+    "DataFormat",
+    "DatasetSpec",
+    "LineageHubConfig",
+    "LineageHubSdkError",
+    "Run",
+    "configure",
+    "current_run",
+    "emit",
+    "flush",
+    "lineage_track",
+    "run",
+]

@@ -1,0 +1,69 @@
+"""OpenLineage events as plain dictionaries (specification 2-0-2), made with the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
+RUN_EVENT_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+_FACETS = "https://openlineage.io/spec/facets"
+
+
+def facet(schema: str, **values: Any) -> dict[str, Any]:
+    """Return a facet with its `_producer` and `_schemaURL`; `schema` is `{version}/{Name}`, for example "1-0-0/SQLJobFacet"."""
+    return {"_producer": PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json#/$defs/{schema.partition('/')[2]}", **values}
+
+
+def run_event(
+    *,
+    event_type: str,
+    run_id: str,
+    run_facets: Mapping[str, Any],
+    job_namespace: str,
+    job_name: str,
+    job_facets: Mapping[str, Any],
+    inputs: list[dict[str, Any]],
+    outputs: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Return a RunEvent of now."""
+    return {
+        "eventType": event_type,
+        "eventTime": datetime.now(timezone.utc).isoformat(),
+        "run": {"runId": run_id, "facets": dict(run_facets)},
+        "job": {"namespace": job_namespace, "name": job_name, "facets": dict(job_facets)},
+        "inputs": inputs,
+        "outputs": outputs,
+        "producer": PRODUCER,
+        "schemaURL": RUN_EVENT_SCHEMA,
+    }
+
+
+def parent_facet(parent: tuple[str, str, str], root: tuple[str, str, str]) -> dict[str, Any]:
+    """Return the parent run facet; each argument is (run id, job namespace, job name)."""
+    return facet("1-2-0/ParentRunFacet", **_run_and_job(parent), root=_run_and_job(root))
+
+
+def error_facet(error: BaseException) -> dict[str, Any]:
+    """Return the error message run facet."""
+    import traceback
+
+    stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return facet(
+        "1-0-1/ErrorMessageRunFacet",
+        message=f"{type(error).__name__}: {error}",
+        programmingLanguage="python",
+        stackTrace=stack[-10_000:],
+    )
+
+
+def trace_facet(trace_id: str, span_id: str) -> dict[str, Any]:
+    """Return our run facet that names the OpenTelemetry trace and span of the run."""
+    schema = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk/facets/TraceRunFacet.json"
+    return {"_producer": PRODUCER, "_schemaURL": schema, "traceId": trace_id, "spanId": span_id}
+
+
+def _run_and_job(entry: tuple[str, str, str]) -> dict[str, Any]:
+    run_id, namespace, name = entry
+    return {"run": {"runId": run_id}, "job": {"namespace": namespace, "name": name}}

@@ -1,0 +1,84 @@
+"""The lines of the hub's wire contract that a producer needs, repeated here so that the SDK imports nothing of the hub.
+
+tests/contract/test_sdk_mirror.py holds them equal to `lineagehub.contract`; tests/contract/golden/ freezes what each release wrote.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+OPENLINEAGE_EVENTS = "openlineage-events"
+OTEL_SPANS = "otel-spans"
+
+OPENLINEAGE = "openlineage+json"
+TRACES = "otlp-traces+protobuf"
+
+HTTP_INGEST_PATH = "/api/v1/lineage/ingest"
+HTTP_TRACES_PATH = "/v1/traces"
+MAXIMUM_EVENTS_A_REQUEST = 1_000
+
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+KEY_ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
+
+
+def split_api_key(api_key: str) -> tuple[str, str]:
+    """Return (key id, secret) of `lh_<environment>_<kid>_<secret><crc>`. Raises ValueError for a key that is none or mistyped."""
+    parts = api_key.split("_")
+    body, check = api_key[:-CHECKSUM_LENGTH], api_key[-CHECKSUM_LENGTH:]
+    well_formed = len(parts) == 4 and parts[0] == "lh" and len(parts[2]) == KEY_ID_LENGTH
+    if not well_formed or len(parts[3]) != SECRET_LENGTH + CHECKSUM_LENGTH or _checksum(body) != check:
+        raise ValueError("The API key is not one of LineageHub's, or was mistyped.")
+    return parts[2], parts[3][:SECRET_LENGTH]
+
+
+def signing_key(api_key: str) -> tuple[str, bytes]:
+    """Return (key id, the key that signs Kafka records): HKDF-SHA256 of the secret."""
+    kid, secret = split_api_key(api_key)
+    pseudo_random_key = hmac.digest(bytes(32), secret.encode(), "sha256")
+    return kid, hmac.digest(pseudo_random_key, b"lh-kafka-v1|" + kid.encode() + b"\x01", "sha256")
+
+
+def signed_headers(
+    *, key: bytes, namespace: str, kid: str, event_id: str, timestamp_ms: int, kind: str, topic: str, value: bytes
+) -> list[tuple[str, bytes]]:
+    """Return the seven headers of a signed record (envelope version 1)."""
+    message = bytearray(b"LH1")
+    for field in (namespace, kid, event_id, str(timestamp_ms), kind, topic):
+        encoded = field.encode()
+        message += struct.pack(">I", len(encoded)) + encoded
+    message += hashlib.sha256(value).digest()
+    signature = base64.urlsafe_b64encode(hmac.digest(key, bytes(message), "sha256")).rstrip(b"=")
+    return [
+        ("lh-v", b"1"),
+        ("lh-ns", namespace.encode()),
+        ("lh-kid", kid.encode()),
+        ("lh-id", event_id.encode()),
+        ("lh-ts", str(timestamp_ms).encode()),
+        ("lh-ct", kind.encode()),
+        ("lh-sig", signature),
+    ]
+
+
+def lineage_key(event: Mapping[str, Any]) -> bytes:
+    """Return the record key of an event: `run:` of the root, parent or own job; `job:`; `dataset:`."""
+    if "run" in event:
+        parent = event["run"].get("facets", {}).get("parent", {})
+        job = parent.get("root", {}).get("job") or parent.get("job") or event["job"]
+        return f"run:{job['namespace']}/{job['name']}".encode()
+    kind = "job" if "job" in event else "dataset"
+    return f"{kind}:{event[kind]['namespace']}/{event[kind]['name']}".encode()
+
+
+def _checksum(body: str) -> str:
+    number = zlib.crc32(body.encode())
+    digits = ""
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(ALPHABET))
+        digits = ALPHABET[digit] + digits
+    return digits

@@ -1,0 +1,21 @@
+"""Console: prints each event as one JSON line on standard error. The default when no hub is configured."""
+
+from __future__ import annotations
+
+import sys
+
+from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk.transports._transport import PreparedEvent
+
+
+class ConsoleTransport:
+    """Prints."""
+
+    def __init__(self, config: LineageHubConfig) -> None:
+        """Takes no configuration."""
+
+    def send(self, events: list[PreparedEvent]) -> int:
+        """See Transport."""
+        for event in events:
+            print(event.body.decode(), file=sys.stderr)
+        return 0

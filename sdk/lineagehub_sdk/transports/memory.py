@@ -1,0 +1,23 @@
+"""Memory: keeps events in a list, for tests of pipelines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk.transports._transport import PreparedEvent
+
+
+class MemoryTransport:
+    """Keeps everything in `events`, shared by the process."""
+
+    events: list[dict[str, Any]] = []
+
+    def __init__(self, config: LineageHubConfig) -> None:
+        """Takes no configuration."""
+
+    def send(self, events: list[PreparedEvent]) -> int:
+        """See Transport."""
+        self.events.extend(json.loads(event.body) for event in events)
+        return 0

@@ -1,0 +1,17 @@
+"""None: forgets everything. `LINEAGEHUB_DISABLED=true` chooses it."""
+
+from __future__ import annotations
+
+from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk.transports._transport import PreparedEvent
+
+
+class NoneTransport:
+    """Forgets."""
+
+    def __init__(self, config: LineageHubConfig) -> None:
+        """Takes no configuration."""
+
+    def send(self, events: list[PreparedEvent]) -> int:
+        """See Transport."""
+        return 0

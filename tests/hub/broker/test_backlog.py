@@ -1,0 +1,66 @@
+"""Whether a group has delivered all that its topics hold, told without trusting end offsets."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from lineagehub.broker.backlog import is_delivered, wait_delivered
+from lineagehub.broker.connection import client_arguments
+from lineagehub.broker.producer import Producer
+from lineagehub.broker.topics import apply_topics
+from lineagehub.contract.topics import Topic
+from lineagehub.errors import Unavailable
+from lineagehub.settings import KafkaSettings
+from tests.support.broker import free_port
+
+
+@pytest.fixture
+async def topic(kafka: KafkaSettings) -> str:
+    """A topic with five records."""
+    topic = Topic(f"backlog-{uuid4().hex[:8]}", "any", "any", ("tests",), ("tests",), 1)
+    await apply_topics(kafka, [topic])
+    async with Producer(kafka) as producer:
+        for number in range(5):
+            await producer.send(topic.name, str(number).encode())
+    return topic.name
+
+
+async def commit(kafka: KafkaSettings, group: str, topic: str, offset: int) -> None:
+    consumer = AIOKafkaConsumer(**client_arguments(kafka), group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic, 0)])
+        await consumer.commit({TopicPartition(topic, 0): offset})
+    finally:
+        await consumer.stop()
+
+
+async def test_a_group_that_committed_nothing_has_a_backlog(kafka: KafkaSettings, topic: str) -> None:
+    assert not await is_delivered(kafka, "nobody", [topic])
+
+
+async def test_a_group_is_done_when_nothing_lies_behind_its_offset(kafka: KafkaSettings, topic: str) -> None:
+    group = f"group-{uuid4().hex[:8]}"
+    await commit(kafka, group, topic, 4)
+    assert not await is_delivered(kafka, group, [topic])
+    await commit(kafka, group, topic, 5)
+    assert await is_delivered(kafka, group, [topic])
+    assert await wait_delivered(kafka, {group: [topic]}, 20)
+
+
+async def test_waiting_ends_at_its_deadline(kafka: KafkaSettings, topic: str) -> None:
+    assert not await wait_delivered(kafka, {"nobody": [topic]}, 0.1)
+
+
+async def test_a_topic_that_is_not_there_holds_nothing(kafka: KafkaSettings) -> None:
+    assert await is_delivered(kafka, "nobody", ["no-such-topic"])
+
+
+async def test_a_broker_that_is_away_is_said_to_be_away() -> None:
+    away = KafkaSettings.model_validate({"brokers": f"127.0.0.1:{free_port()}"})
+    with pytest.raises(Unavailable):
+        await is_delivered(away, "nobody", ["any"])
+    assert not await wait_delivered(away, {"nobody": ["any"]}, 5)

@@ -1,0 +1,265 @@
+"""Everything around a Deliverer, in memory, with faults: the partitions, the consumer group, a sink, the dead letters.
+
+What survives a crash of the worker is in `World`: the log, the committed offsets with their metadata, what the sink has and
+which tokens it knows, the dead letters. A worker (`Worker`) is a Deliverer and a reading position; it can be thrown away at any
+await, as kill -9 does, and another begins from the world alone. `World.schedule` decides at each await what happens there.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+from lineagehub.contract.headers import Envelope
+from lineagehub.contract.reasons import Reason
+from lineagehub.errors import Permanent, Retryable
+from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
+from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected, SinkBatch
+
+GOOD, BAD, REFUSED, BROKEN = b"good", b"bad", b"refused", b"broken"
+"""Kinds of record: delivered; rejected by the processor; refused by the sink; one that the processor itself fails on."""
+
+TOPIC = "openlineage-events"
+ENDLESS_SECONDS = 1e9
+
+
+class Crash(BaseException):
+    """The worker is gone, as by kill -9: nothing of it may run on."""
+
+
+class Event(IntEnum):
+    """What may happen at an await."""
+
+    NOTHING = 0
+    CRASH = 1
+    REBALANCE = 2
+    FAILURE = 3
+
+
+@dataclass
+class World:
+    """What lasts. `partitions` holds the kinds of each partition's records; offsets are their positions, gaps included."""
+
+    partitions: list[list[bytes | None]]
+    schedule: Iterable[int] = ()
+    keeps_metadata: bool = True
+    generation: int = 1
+    committed: dict[Partition, tuple[int, str]] = field(default_factory=dict)
+    owners: dict[Partition, int] = field(default_factory=dict)
+    tokens: dict[str, list[tuple[Partition, int]]] = field(default_factory=dict)
+    dead: list[tuple[Partition, int, Reason]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._events = itertools.chain(self.schedule, itertools.repeat(0))
+        self._member_ids = itertools.count(1)
+
+    @property
+    def names(self) -> list[Partition]:
+        """All partitions."""
+        return [Partition(TOPIC, number) for number in range(len(self.partitions))]
+
+    @property
+    def delivered(self) -> list[tuple[Partition, int]]:
+        """What the sink has, once for each time it has it."""
+        return [place for places in self.tokens.values() for place in places]
+
+    def places(self, *kinds: bytes) -> set[tuple[Partition, int]]:
+        """Where the records of these kinds lie."""
+        return {
+            (partition, offset)
+            for partition in self.names
+            for offset, kind in enumerate(self.partitions[partition.number])
+            if kind in kinds
+        }
+
+    def read(self, partition: Partition, position: int, count: int) -> list[Record]:
+        """Return at most `count` records from `position` on; a None in the log is an offset that is not there."""
+        kinds = self.partitions[partition.number]
+        found = [record(partition, offset, kinds[offset]) for offset in range(position, len(kinds)) if kinds[offset]]
+        return found[:count]
+
+    def end(self, partition: Partition) -> int:
+        """Offset after the last record."""
+        return len(self.partitions[partition.number])
+
+    def new_member(self) -> int:
+        """Return the id of a new member of the group."""
+        return next(self._member_ids)
+
+    def give_all_to(self, *members: int) -> None:
+        """Rebalance: a new generation, partitions dealt out among these members."""
+        self.generation += 1
+        self.owners = {partition: members[index % len(members)] for index, partition in enumerate(self.names)}
+
+    def happens(self) -> Event:
+        """Return what happens at this await; a crash is raised, a rebalance takes all partitions from everyone."""
+        event = Event(next(self._events))
+        if event is Event.CRASH:
+            raise Crash
+        if event is Event.REBALANCE:
+            self.give_all_to(0)
+        return event
+
+
+class Worker:
+    """One member of the group: its Deliverer, and where it reads."""
+
+    def __init__(
+        self, world: World, ranges_directory: Path | None = None, batch_records: int = 4, sink_records: int = 10_000
+    ) -> None:
+        self.world = world
+        self.member = world.new_member()
+        self.joined_generation = 0
+        self.positions: dict[Partition, int] = {}
+        group = _Group(self)
+        ranges: Ranges = CommitRanges(group) if ranges_directory is None else FileRanges(ranges_directory, group)
+        self.deliverer = Deliverer(
+            group=group,
+            ranges=ranges,
+            sink=RecordingSink(world, sink_records),
+            processor=KindProcessor(),
+            dead_letters=RecordingDeadLetters(world),  # type: ignore[arg-type]  # Its one method, without Kafka.
+            limits=BatchLimits(batch_records, 1_000_000, ENDLESS_SECONDS),
+        )
+
+    def join(self, *others: Worker) -> None:
+        """Take part in a new generation and read from the committed offsets, as Faust does."""
+        members = (self, *others)
+        self.world.give_all_to(*(worker.member for worker in members))
+        for worker in members:
+            worker.joined_generation = self.world.generation
+            worker.positions = {
+                partition: max(self.world.committed.get(partition, (0, ""))[0], 0)
+                for partition, owner in self.world.owners.items()
+                if owner == worker.member
+            }
+
+    async def step(self, count: int, losing: int = 0) -> None:
+        """Read at most `count` records of each partition, lose the first `losing` on the way, deliver the rest."""
+        read: list[Record] = []
+        for partition in sorted(self.positions):
+            found = self.world.read(partition, self.positions[partition], count)
+            if found:
+                self.positions[partition] = found[-1].offset + 1
+            read += found[losing:]
+        await self.deliverer.deliver(read, self.joined_generation)
+
+    async def finish(self) -> None:
+        """Deliver and commit everything that is there."""
+        while any(position < self.world.end(partition) for partition, position in self.positions.items()):
+            before = dict(self.positions)
+            await self.step(100)
+            await self.deliverer.commit()
+            if self.positions == before and not any(self.world.read(p, at, 1) for p, at in self.positions.items()):
+                return
+
+
+class _Group:
+    """The ConsumerGroup that delivery sees."""
+
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+        self._world = worker.world
+
+    @property
+    def generation(self) -> int:
+        """See ConsumerGroup."""
+        return self._worker.joined_generation
+
+    def owns(self, partition: Partition, generation: int) -> bool:
+        """See ConsumerGroup."""
+        is_current = self._world.generation == generation == self._worker.joined_generation
+        return is_current and self._world.owners.get(partition) == self._worker.member
+
+    async def committed(self, partitions: Collection[Partition]) -> dict[Partition, tuple[int, str]]:
+        """See ConsumerGroup."""
+        self._world.happens()
+        return {partition: self._world.committed.get(partition, (-1, "")) for partition in partitions}
+
+    async def commit(self, offsets: Mapping[Partition, tuple[int, str]], generation: int) -> bool:
+        """See ConsumerGroup."""
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the broker is away")
+        if not all(self.owns(partition, generation) for partition in offsets):
+            return False
+        for partition, (offset, metadata) in offsets.items():
+            assert len(metadata) <= 4096
+            self._world.committed[partition] = (offset, metadata if self._world.keeps_metadata else "")
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the answer was lost")
+        return True
+
+    async def rewind(self, partition: Partition, offset: int) -> None:
+        """See ConsumerGroup."""
+        if partition in self._worker.positions:
+            self._worker.positions[partition] = offset
+
+
+class RecordingSink:
+    """Takes a batch whole or not at all, and knows the tokens that it has taken, as ClickHouse does."""
+
+    def __init__(self, world: World, maximum_records: int = 10_000) -> None:
+        self._world = world
+        self.maximum_records = maximum_records
+
+    async def start(self) -> None:
+        """See Sink."""
+
+    async def send(self, batch: SinkBatch) -> None:
+        """See Sink."""
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the sink is away")
+        if any(checked.value == REFUSED for checked in batch.records):
+            raise Permanent(Reason.STORE_REJECTED, "a value that it cannot take")
+        places = [(checked.record.partition, checked.record.offset) for checked in batch.records]
+        assert places, "a sink is never given an empty batch"
+        assert places == sorted(places), "a batch is in offset order"
+        known = self._world.tokens.setdefault(batch.token, places)
+        assert known == places, f"the token {batch.token} came with {places}, after {known}"
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the answer was lost")
+
+    async def close(self) -> None:
+        """See Sink."""
+
+
+class RecordingDeadLetters:
+    """Stands for the dead-letter topic."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def write(self, record: Record, rejection: Rejected) -> None:
+        """See DeadLetters."""
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the broker is away")
+        self._world.dead.append((record.partition, record.offset, rejection.reason))
+        if self._world.happens() is Event.FAILURE:
+            raise Retryable("the answer was lost")
+
+
+class KindProcessor:
+    """Judges a record by its kind."""
+
+    def check(self, record: Record) -> CheckedRecord:
+        """See Processor."""
+        if record.value == BAD:
+            raise Rejected(Reason.SCHEMA_INVALID, "bad", "analytics")
+        if record.value == BROKEN:
+            raise ZeroDivisionError("a fault of the processor's")
+        return checked(record)
+
+
+def record(partition: Partition, offset: int, value: bytes | None = GOOD) -> Record:
+    """Return a record; its timestamp follows from its offset."""
+    return Record(partition, offset, 1_769_860_800_000 + offset, None, value, ())
+
+
+def checked(of: Record, namespace: str = "analytics") -> CheckedRecord:
+    """Return it as a processor would."""
+    envelope = Envelope(namespace, "Abcd1234", f"event-{of.offset}", of.timestamp_ms, "openlineage+json")
+    return CheckedRecord(of, of.value or b"", envelope, 30)

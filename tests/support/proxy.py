@@ -1,0 +1,75 @@
+"""A TCP proxy that can be cut: how a test takes a broker away for a while without losing what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from tests.support.broker import HOST, EmbeddedBroker, free_port, start_embedded_broker
+
+CHUNK_BYTES = 65_536
+
+
+class Proxy:
+    """Forwards connections from `port` to `target_port` on this machine, until cut."""
+
+    def __init__(self, port: int, target_port: int) -> None:
+        self._port = port
+        self._target_port = target_port
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[None]] = set()
+
+    async def restore(self) -> None:
+        """Listen and forward."""
+        self._server = await asyncio.start_server(self._serve, HOST, self._port)
+
+    async def cut(self) -> None:
+        """Refuse connections and drop those that there are. May be repeated."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        connections = list(self._connections)
+        for connection in connections:
+            connection.cancel()
+        await asyncio.gather(*connections, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
+        try:
+            target_reader, target_writer = await asyncio.open_connection(HOST, self._target_port)
+            try:
+                async with asyncio.TaskGroup() as ways:
+                    ways.create_task(_copy(reader, target_writer))
+                    ways.create_task(_copy(target_reader, writer))
+            finally:
+                target_writer.close()
+        except (OSError, asyncio.CancelledError):
+            # The task is the server's: nobody awaits it, so its end is not reported.
+            pass
+        finally:
+            writer.close()
+            self._connections.discard(task)
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while chunk := await reader.read(CHUNK_BYTES):
+            writer.write(chunk)
+            await writer.drain()
+    writer.close()
+
+
+@contextlib.asynccontextmanager
+async def proxied_broker() -> AsyncIterator[tuple[EmbeddedBroker, Proxy]]:
+    """Start an embedded broker whose clients all come through a proxy."""
+    port = free_port()
+    with start_embedded_broker(advertised_port=port) as broker:
+        proxy = Proxy(port, broker.port)
+        await proxy.restore()
+        try:
+            yield broker, proxy
+        finally:
+            await proxy.cut()
