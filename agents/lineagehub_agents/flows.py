@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable
-
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
 from lineagehub.settings import Settings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable
 from lineagehub_agents.delivery.records import Processor, Sink
 from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.spans import SpansProcessor

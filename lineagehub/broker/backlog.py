@@ -7,7 +7,7 @@ what it holds (embedded.md), so they are never compared.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -46,7 +46,7 @@ async def is_delivered(kafka: KafkaSettings, group: str, topics: Sequence[str]) 
         await consumer.stop()
 
 
-async def wait_delivered(kafka: KafkaSettings, groups: dict[str, Sequence[str]], timeout_seconds: float) -> bool:
+async def wait_delivered(kafka: KafkaSettings, groups: Mapping[str, Sequence[str]], timeout_seconds: float) -> bool:
     """Wait until every group has delivered its topics, at most `timeout_seconds`; return whether they have."""
     try:
         async with asyncio.timeout(timeout_seconds):

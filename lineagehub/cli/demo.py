@@ -79,7 +79,12 @@ def _send(transport: str, url: str, api_key: str, namespace: str, kafka: str) ->
         raise ConfigurationError(f"The demo needs the SDK ({error}).", "pip install 'lineagehub[demo]'") from error
 
     config = sdk.configure(
-        hub_endpoint=url, api_key=api_key, namespace=namespace, kafka_brokers=kafka, transport=transport, job_namespace="demo"
+        hub_endpoint=url,
+        api_key=api_key,
+        namespace=namespace,
+        kafka_brokers=kafka,
+        transport=transport,
+        job_namespace="demo",
     )
     provider = configure_telemetry(f"demo-{transport}", config)
     pipeline = f"houses_{transport}_{uuid.uuid4().hex[:6]}"
@@ -131,11 +136,21 @@ def _show(url: str, api_key: str, arrived: list[Arrived]) -> None:
     from rich.tree import Tree
 
     console = Console()
-    table = Table("transport", "job", "state", "events in ClickHouse", "spans of its trace", "trace id", title="What arrived where")
+    table = Table(
+        "transport",
+        "job",
+        "state",
+        "events in ClickHouse",
+        "spans of its trace",
+        "trace id",
+        title="What arrived where",
+    )
     for entry in arrived:
         run = entry.run
         mark = "" if entry.complete else "  (incomplete)"
-        table.add_row(run.transport, run.job, entry.state + mark, f"{entry.events} of 2", str(entry.spans), run.trace_id)
+        table.add_row(
+            run.transport, run.job, entry.state + mark, f"{entry.events} of 2", str(entry.spans), run.trace_id
+        )
     console.print(table)
     for first in [entry.run for entry in arrived if entry.run.job.endswith(f".{STAGES[0]}")]:
         node = f"job:demo:{first.job}"
@@ -146,7 +161,11 @@ def _show(url: str, api_key: str, arrived: list[Arrived]) -> None:
             tree = Tree(root["id"])
             _grow(tree, root, nodes, {root["id"]})
             console.print(tree)
-    console.print(f"\nAll of it is there. Next:  open {url}/docs" if all(e.complete for e in arrived) else "\nNot everything arrived: lineagehub doctor")
+    console.print(
+        f"\nAll of it is there. Next:  open {url}/docs"
+        if all(e.complete for e in arrived)
+        else "\nNot everything arrived: lineagehub doctor"
+    )
 
 
 def _grow(tree: Any, node: dict[str, Any], nodes: dict[str, Any], seen: set[str]) -> None:
@@ -176,5 +195,7 @@ def _get(url: str, path: str, api_key: str) -> Any:
         if error.code == 404:
             return None
         if error.code in (401, 403):
-            raise ConfigurationError(f"The hub refuses the key ({error.code}).", "lineagehub up prints a fresh one.") from error
+            raise ConfigurationError(
+                f"The hub refuses the key ({error.code}).", "lineagehub up prints a fresh one."
+            ) from error
         raise Unavailable("web", f"The hub answers {error.code} to {path}.") from error

@@ -65,7 +65,9 @@ async def _examine(settings: Settings, url: str) -> list[Finding]:
         except (LineageHubError, OSError) as error:
             finding = Finding("FAIL", name, str(error), fix)
         waited = time.monotonic() - began
-        findings.append(Finding(finding.status, finding.name, f"{finding.detail} ({waited * 1000:.0f} ms)", finding.fix))
+        findings.append(
+            Finding(finding.status, finding.name, f"{finding.detail} ({waited * 1000:.0f} ms)", finding.fix)
+        )
     return findings
 
 

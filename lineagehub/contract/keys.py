@@ -43,7 +43,9 @@ def _ancestor_job(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
     root = parent.get("root")
     for holder in (root, parent):
         job = holder.get("job") if isinstance(holder, dict) else None
-        if isinstance(job, dict) and all(isinstance(job.get(part), str) and job[part] for part in ("namespace", "name")):
+        if isinstance(job, dict) and all(
+            isinstance(job.get(part), str) and job[part] for part in ("namespace", "name")
+        ):
             return job
     return None
 

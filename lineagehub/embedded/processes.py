@@ -125,7 +125,8 @@ class Child:
         return lines[-1][:500] if lines else ""
 
     async def _first_line(self) -> bytes:
-        assert self.process is not None and self.process.stdout is not None
+        assert self.process is not None
+        assert self.process.stdout is not None
         return await self.process.stdout.readline()
 
 

@@ -7,7 +7,6 @@ timeout; values go as server-side parameters only. Works with a real server and 
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from types import TracebackType
@@ -24,9 +23,7 @@ from lineagehub.store.error_codes import error_of
 
 Values = Mapping[str, str | int | Sequence[str]]
 _EXCEPTION = re.compile(rb"Code: (\d+)\. DB::Exception: ")
-_ESCAPES = str.maketrans(
-    {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"}
-)
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"})
 _SELECT_SETTINGS = {
     "wait_end_of_query": "1",
     "output_format_json_quote_64bit_integers": "0",
@@ -157,7 +154,7 @@ class _CheckedHttpClient(HttpClientABC):  # type: ignore[misc] # aiochclient shi
             async with self._session.request(method, url, params=params, headers=headers, data=data) as answer:
                 body = await answer.read()
                 status, code = answer.status, answer.headers.get("X-ClickHouse-Exception-Code")
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unavailable("clickhouse", f"ClickHouse at {url} does not answer: {error!r}.", 1.0) from error
         if status == 200 and code is None:
             return body

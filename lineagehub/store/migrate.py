@@ -117,7 +117,16 @@ def _render(text: str, settings: ClickHouseSettings) -> str:
 
 def _any_value_type() -> str:
     """Return the type of an AnyValue of schemas/*.proto: `value` tells which member is set, three levels deep."""
-    members = ("none", "string_value", "bool_value", "int_value", "double_value", "array_value", "kvlist_value", "bytes_value")
+    members = (
+        "none",
+        "string_value",
+        "bool_value",
+        "int_value",
+        "double_value",
+        "array_value",
+        "kvlist_value",
+        "bytes_value",
+    )
     which = ", ".join(f"'{member}' = {number}" for number, member in enumerate(members))
     leaf = f"value Enum8({which}), string_value String, bool_value Bool, int_value Int64, double_value Float64, bytes_value String"
 

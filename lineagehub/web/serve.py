@@ -25,6 +25,8 @@ from lineagehub.web.middleware.in_flight import IN_FLIGHT
 
 log = structlog.get_logger(__name__)
 
+KEYS_SECONDS = 5.0
+"""How long `on_ready` waits for the control topic to be read."""
 FINISH_SECONDS = 10.0
 """Requests in flight may take this long once the process is told to stop."""
 CLOSE_SECONDS = 1.0
@@ -33,7 +35,7 @@ CLOSE_SECONDS = 1.0
 
 async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
     """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer. `on_ready` gets the URL once
-    it listens.
+    it listens and knows the keys, or five seconds later.
 
     A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key,
     OSError (EADDRINUSE) when the port is taken.
@@ -45,6 +47,7 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
         loop.add_signal_handler(number, stop.set)
     try:
         async with open_parts(settings) as parts, listening(create_app(settings, parts), settings) as url:
+            await _keys_known(parts.control_view, stop)
             log.info("The web is ready.", url=url)
             if on_ready is not None:
                 on_ready(url)
@@ -53,6 +56,18 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
+    """Wait a little for the control topic, so that whoever hears "ready" is not answered 503; never for long, nor when
+    told to stop."""
+    waiting = {asyncio.create_task(view.wait_complete(KEYS_SECONDS)), asyncio.create_task(stop.wait())}
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    if not view.is_complete:
+        log.warning("The keys are not known yet: until Kafka answers, requests hear 503.")
 
 
 @asynccontextmanager

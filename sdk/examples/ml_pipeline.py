@@ -35,7 +35,9 @@ def train(rows: list[tuple[float, float]]) -> float:
 
 
 @lineage_track(
-    "ml_pipeline.evaluate", inputs=[f"{LAKE}/models/houses", f"{LAKE}/houses/features"], outputs=[f"{LAKE}/reports/houses"]
+    "ml_pipeline.evaluate",
+    inputs=[f"{LAKE}/models/houses", f"{LAKE}/houses/features"],
+    outputs=[f"{LAKE}/reports/houses"],
 )
 def evaluate(slope: float, rows: list[tuple[float, float]]) -> float:
     return sum(abs(slope * size - price) for size, price in rows) / len(rows)

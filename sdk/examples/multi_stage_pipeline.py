@@ -17,7 +17,9 @@ async def extract(source: str) -> str:
     return f"rows of {source}"
 
 
-@lineage_track("multi_stage.transform", inputs=["s3://staging/customers"], outputs=[f"{WAREHOUSE}/dwh.public.customers"])
+@lineage_track(
+    "multi_stage.transform", inputs=["s3://staging/customers"], outputs=[f"{WAREHOUSE}/dwh.public.customers"]
+)
 async def transform(rows: str) -> str:
     await asyncio.sleep(0.01)
     return rows.upper()

@@ -36,6 +36,7 @@ class Client:
         self.config = config
         self.sent = self.dropped = self.refused = 0
         self._transport: Transport | None = None
+        self._worker: threading.Thread | None = None
         self._warned_at = -WARN_EVERY_SECONDS
         self._begin_process()
         _clients.add(self)
@@ -80,7 +81,7 @@ class Client:
         self._pending_changed = threading.Condition()
         self._hurry = threading.Event()
         self._pending = 0
-        self._worker: threading.Thread | None = None
+        self._worker = None
         self._transport = None
 
     def _work(self) -> None:
@@ -120,7 +121,7 @@ class Client:
                 return
             except TransportUnavailable as error:
                 self._warn(f"not sent yet, trying again: {error}")
-                time.sleep(error.retry_after_seconds or random.uniform(backoff / 2, backoff))
+                time.sleep(error.retry_after_seconds or random.uniform(backoff / 2, backoff))  # noqa: S311 jitter
                 backoff = min(backoff * 2, LONGEST_BACKOFF_SECONDS)
 
     def _warn(self, message: str) -> None:
@@ -187,7 +188,10 @@ def _flush_at_exit() -> None:
         if client.pending:
             seconds = client.config.flush_timeout
             if not client.flush(min(seconds, 0.5)):
-                print(f"lineagehub: sending {client.pending} events (up to {seconds:g} s, Ctrl-C to skip)", file=sys.stderr)
+                print(  # noqa: T201 a person waits here
+                    f"lineagehub: sending {client.pending} events (up to {seconds:g} s, Ctrl-C to skip)",
+                    file=sys.stderr,
+                )
                 client.flush(seconds)
         if client.pending:
             log.warning("lineagehub: %d events were not sent before the process ended.", client.pending)

@@ -69,7 +69,9 @@ def _one(dataset: Dataset) -> dict[str, Any]:
     if isinstance(dataset, str):
         return _from_text(dataset)
     if "type" in dataset:
-        known = {name: dataset[name] for name in ("type", "name", "format", "namespace") if dataset.get(name) is not None}
+        known = {
+            name: dataset[name] for name in ("type", "name", "format", "namespace") if dataset.get(name) is not None
+        }
         return DatasetSpec(**known).to_openlineage_dataset()
     if not dataset.get("namespace") or not dataset.get("name"):
         raise ValueError("A dataset needs a namespace and a name, or a type and a name.")

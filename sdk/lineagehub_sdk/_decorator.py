@@ -50,7 +50,7 @@ def lineage_track(
     untouched; nothing waits for the hub, unless `send_async=False` asks to flush after each call.
     """
     if callable(job_name):
-        return _tracked(cast("Callable[P, R]", job_name), {}, send_async)
+        return _tracked(job_name, {}, send_async)
     arguments: dict[str, Any] = {
         "namespace": namespace,
         "inputs": inputs,

@@ -137,5 +137,7 @@ def _identity(entry: Run) -> tuple[str, str, str]:
 
 def _uuid7() -> str:
     """Return a UUID version 7 (RFC 9562): ordered by time, as new OpenLineage clients make them."""
-    number = (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    number = (
+        (time.time_ns() // 1_000_000) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    )
     return str(uuid.UUID(int=number))

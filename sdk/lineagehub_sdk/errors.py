@@ -1,8 +1,8 @@
 """The SDK's errors. None of them ever reaches a pipeline, unless LINEAGEHUB_STRICT=1.
 
-    LineageHubSdkError
-    ├── TransportRefused      the same events can never be taken: they are dropped and counted
-    └── TransportUnavailable  the hub or the broker is away: the events are kept and sent again
+LineageHubSdkError
+├── TransportRefused      the same events can never be taken: they are dropped and counted
+└── TransportUnavailable  the hub or the broker is away: the events are kept and sent again
 """
 
 from __future__ import annotations

@@ -10,7 +10,15 @@ import pytest
 from lineagehub.cli import COMMANDS
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "DECISIONS.md", "agents/README.md", "sdk/README.md", "deploy/README.md"]
+DOCUMENTS = [
+    "README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "DECISIONS.md",
+    "agents/README.md",
+    "sdk/README.md",
+    "deploy/README.md",
+]
 
 
 def test_the_readme_shows_the_two_commands_first() -> None:

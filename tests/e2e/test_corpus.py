@@ -63,7 +63,9 @@ def test_every_trace_payload_is_stored_with_the_columns_that_the_real_collector_
 
     wait_until(lambda: stored().total() >= expected.total(), STORED_SECONDS, f"{expected.total()} spans to be stored")
     found = stored()
-    assert not expected - found, f"missing or different: {list(expected - found)[:2]} instead of {list(found - expected)[:2]}"
+    assert not expected - found, (
+        f"missing or different: {list(expected - found)[:2]} instead of {list(found - expected)[:2]}"
+    )
     assert found == expected
 
 

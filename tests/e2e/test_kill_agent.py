@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +54,16 @@ def _agent_pid(hub: Hub, name: str) -> int | None:
     return None
 
 
+def _kill_in_mid_stream(hub: Hub, stored: Callable[[], int]) -> None:
+    """Wait until delivery is under way, kill the agent, and wait for its next life."""
+    before = stored()
+    wait_until(lambda: stored() > before or stored() >= EVENTS, 60, "delivery to be under way")
+    pid = _agent_pid(hub, "lineage-store")
+    assert pid is not None, "the agent runs"
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: _agent_pid(hub, "lineage-store") not in (None, pid), 60, "the agent's restart")
+
+
 def test_an_agent_killed_five_times_in_mid_stream_loses_nothing_and_doubles_nothing(hub: Hub) -> None:
     jobs = f"job-{uuid.uuid4().hex[:8]}"
     run_ids = [str(uuid.uuid4()) for _ in range(EVENTS)]
@@ -68,18 +79,15 @@ def test_an_agent_killed_five_times_in_mid_stream_loses_nothing_and_doubles_noth
         for number, sent in enumerate(senders.map(lambda request: _send(hub, request, jobs), requests), 1):
             acknowledged += sent
             if number in kill_after:
-                before = stored_raw()
-                wait_until(lambda before=before: stored_raw() > before or stored_raw() >= EVENTS, 60, "delivery to be under way")  # type: ignore[misc]
-                pid = _agent_pid(hub, "lineage-store")
-                assert pid is not None, "the agent runs"
-                os.kill(pid, signal.SIGKILL)
+                _kill_in_mid_stream(hub, stored_raw)
                 killed += 1
-                wait_until(lambda pid=pid: _agent_pid(hub, "lineage-store") not in (None, pid), 60, "the agent's restart")  # type: ignore[misc]
     assert killed == KILLS
     assert sorted(acknowledged) == sorted(run_ids)
 
     def distinct() -> int:
-        return hub.count("SELECT uniqExact(RunId) FROM lineage_events WHERE startsWith(JobName, {jobs:String})", jobs=jobs)
+        return hub.count(
+            "SELECT uniqExact(RunId) FROM lineage_events WHERE startsWith(JobName, {jobs:String})", jobs=jobs
+        )
 
     wait_until(lambda: distinct() >= EVENTS, DELIVERED_SECONDS, f"all {EVENTS} events to be stored")
     rows = hub.rows("SELECT RunId FROM lineage_events WHERE startsWith(JobName, {jobs:String})", jobs=jobs)

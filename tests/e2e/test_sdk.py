@@ -31,7 +31,9 @@ def test_an_example_runs_with_url_and_key_and_its_events_arrive(hub: Hub, exampl
         return hub.count("SELECT count() FROM lineage_events FINAL WHERE Producer LIKE '%lineagehub%sdk%'")
 
     before = stored()
-    result = subprocess.run([sys.executable, str(example)], env=_environment(hub), capture_output=True, text=True, timeout=60)
+    result = subprocess.run(
+        [sys.executable, str(example)], env=_environment(hub), capture_output=True, text=True, timeout=60
+    )
     assert result.returncode == 0, result.stderr
     wait_until(lambda: stored() > before, VISIBLE_SECONDS, f"events of {example.name}")
 

@@ -60,7 +60,9 @@ def test_openlineage_python_needs_only_url_and_key_and_its_events_make_the_graph
 
     wait_until(lambda: hub.get(f"/api/v1/jobs/runs/{run_id}").status == 200, VISIBLE_SECONDS, "the run to be visible")
     wait_until(
-        lambda: hub.get(f"/api/v1/jobs/runs/{run_id}").json()["state"] == "COMPLETED", VISIBLE_SECONDS, "the run to be complete"
+        lambda: hub.get(f"/api/v1/jobs/runs/{run_id}").json()["state"] == "COMPLETED",
+        VISIBLE_SECONDS,
+        "the run to be complete",
     )
     stored = hub.count("SELECT count() FROM lineage_events FINAL WHERE RunId = {run:String}", run=run_id)
     assert stored == 2
@@ -93,5 +95,7 @@ def test_opentelemetry_sdk_needs_only_endpoint_and_header_variables(hub: Hub) ->
 
     wait_until(lambda: stored() >= 100, VISIBLE_SECONDS, "100 spans in ClickHouse")
     assert stored() == 100
-    namespaces = hub.rows("SELECT DISTINCT Namespace FROM otel_traces WHERE ServiceName = {service:String}", service=service)
+    namespaces = hub.rows(
+        "SELECT DISTINCT Namespace FROM otel_traces WHERE ServiceName = {service:String}", service=service
+    )
     assert namespaces == [{"Namespace": "demo"}]

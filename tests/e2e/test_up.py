@@ -15,10 +15,11 @@ import pytest
 from tests.support.hub import Hub, children_of, clean_environment, start_hub, up_command, wait_dead
 from tests.support.waiting import wait_until
 
+RUN_ID = "0190d0a2-0000-7000-8000-000000000001"
 EVENT = {
     "eventType": "COMPLETE",
     "eventTime": "2026-11-24T10:00:00Z",
-    "run": {"runId": "0190d0a2-0000-7000-8000-000000000001"},
+    "run": {"runId": RUN_ID},
     "job": {"namespace": "up", "name": "job"},
     "producer": "https://example.com/test",
     "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
@@ -27,7 +28,10 @@ EVENT = {
 
 def _refusal(data: Path, *arguments: str) -> tuple[int, str]:
     result = subprocess.run(
-        [*up_command(data)[:4], "--data", str(data), *arguments], capture_output=True, env=clean_environment(), timeout=60
+        [*up_command(data)[:4], "--data", str(data), *arguments],
+        capture_output=True,
+        env=clean_environment(),
+        timeout=60,
     )
     assert result.stdout == b""
     return result.returncode, result.stderr.decode()
@@ -94,12 +98,14 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
         wait_dead(pids, 10)
 
     with start_hub(tmp_path) as third:
-        assert third.request("GET", "/api/v1/events/lineage", key=old_key).status == 200, "the control topic survives kill -9"
+        assert third.request("GET", "/api/v1/events/lineage", key=old_key).status == 200, (
+            "the control topic survives kill -9"
+        )
         answer = third.post_json("/api/v1/lineage", EVENT)
         assert answer.status == 201
 
         def stored_again() -> bool:
-            return third.count("SELECT count() FROM lineage_events WHERE RunId = {run:String}", run=EVENT["run"]["runId"]) == 1  # type: ignore[index]
+            return third.count("SELECT count() FROM lineage_events WHERE RunId = {run:String}", run=RUN_ID) == 1
 
         wait_until(stored_again, 20, "an event on a new broker, whose offsets begin at 0 again")
         assert json.loads(answer.body)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from lineagehub.contract.headers import Envelope
-from lineagehub.contract.reasons import Reason
-from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected, SinkBatch
+
+from lineagehub.contract.headers import Envelope
+from lineagehub.contract.reasons import Reason
+from lineagehub.errors import Permanent, Retryable
 
 GOOD, BAD, REFUSED, BROKEN = b"good", b"bad", b"refused", b"broken"
 """Kinds of record: delivered; rejected by the processor; refused by the sink; one that the processor itself fails on."""
@@ -52,6 +53,7 @@ class World:
     owners: dict[Partition, int] = field(default_factory=dict)
     tokens: dict[str, list[tuple[Partition, int]]] = field(default_factory=dict)
     dead: list[tuple[Partition, int, Reason]] = field(default_factory=list)
+    lost: set[tuple[Partition, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self._events = itertools.chain(self.schedule, itertools.repeat(0))
@@ -139,13 +141,18 @@ class Worker:
             }
 
     async def step(self, count: int, losing: int = 0) -> None:
-        """Read at most `count` records of each partition, lose the first `losing` on the way, deliver the rest."""
+        """Read at most `count` records of each partition, lose the first `losing` on the way, deliver the rest.
+
+        No record is lost twice: a gap that is there again when it is read again is believed.
+        """
         read: list[Record] = []
         for partition in sorted(self.positions):
             found = self.world.read(partition, self.positions[partition], count)
             if found:
                 self.positions[partition] = found[-1].offset + 1
-            read += found[losing:]
+            lost = {item.offset for item in found[:losing] if (partition, item.offset) not in self.world.lost}
+            self.world.lost |= {(partition, offset) for offset in lost}
+            read += [item for item in found if item.offset not in lost]
         await self.deliverer.deliver(read, self.joined_generation)
 
     async def finish(self) -> None:

@@ -54,7 +54,12 @@ class Hub:
         return str(self.ready["api_key"])
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None, key: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        key: str | None = None,
     ) -> Answer:
         """Send one request with the API key and return the answer; an error status is an answer, too."""
         request = urllib.request.Request(self.url + path, data=body, method=method)
@@ -77,7 +82,11 @@ class Hub:
 
     def rows(self, sql: str, **parameters: str) -> list[dict[str, Any]]:
         """Return the rows of a query on the hub's ClickHouse, past the hub: what is stored, not what is shown."""
-        query = {"database": "lineagehub", "default_format": "JSONEachRow", "output_format_json_quote_64bit_integers": "0"}
+        query = {
+            "database": "lineagehub",
+            "default_format": "JSONEachRow",
+            "output_format_json_quote_64bit_integers": "0",
+        }
         query |= {f"param_{name}": value for name, value in parameters.items()}
         url = self.ready["clickhouse"] + "/?" + urllib.parse.urlencode(query)
         with urllib.request.urlopen(url, data=sql.encode(), timeout=60) as answer:
@@ -151,5 +160,3 @@ def children_of(pid: int) -> list[int]:
 def wait_dead(pids: list[int], deadline_seconds: float) -> None:
     """Wait until none of these processes runs."""
     wait_until(lambda: not any(map(is_alive, pids)), deadline_seconds, f"processes {pids} to be gone")
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -41,7 +41,8 @@ class PartitionBatcher:
         self._maximum_records = min(maximum_records, MAXIMUM_RANGE)
         self._maximum_bytes = maximum_bytes
         self._held: deque[Record] = deque()
-        self._doubted: set[int] = set()
+        self._doubted: Counter[int] = Counter()
+        self._lowest_doubted = 0
 
     @property
     def next_offset(self) -> int:
@@ -52,19 +53,27 @@ class PartitionBatcher:
         """Take in the next record read; False asks the caller to rewind the consumer to `next_offset`.
 
         A record that was read before is passed over. A gap in the offsets is either real (retention, a transaction's
-        marker) or a record lost on its way to us, and nobody can tell at once: it is believed when the same record comes
-        after it a second time. Until then False is returned for each record behind the gap, since records that were read
-        before the rewind may still be on their way.
+        marker) or a record lost on its way to us, and nobody can tell at once: see `_is_real`. Until then False is returned
+        for each record behind the gap, since records that were read before the rewind may still be on their way.
         """
         if record.offset < self._next_offset:
             return True
-        if record.offset > self._next_offset and record.offset not in self._doubted:
-            self._doubted.add(record.offset)
+        if record.offset > self._next_offset and not self._is_real(record.offset):
             return False
         self._doubted.clear()
         self._held.append(record)
         self._next_offset = record.offset + 1
         return True
+
+    def _is_real(self, offset: int) -> bool:
+        """Whether the gap before `offset` is believed.
+
+        It is when the lowest offset seen behind the gap comes a second time; or any other a third time, because the lowest may
+        have been deleted meanwhile (retention).
+        """
+        self._lowest_doubted = min(offset, self._lowest_doubted) if self._doubted else offset
+        self._doubted[offset] += 1
+        return self._doubted[offset] >= (2 if offset == self._lowest_doubted else 3)
 
     def take_batches(self) -> Iterator[RawBatch]:
         """Yield what can be delivered now. An unfinished range is held back until its last offset has been read."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LandingTable, encode_record, insert_settings
-
 from lineagehub_agents.delivery.records import CheckedRecord, SinkBatch
 
 

@@ -47,7 +47,11 @@ def main() -> None:
             raise
         _fail(f"Port {arguments.port} is taken.", "Choose another with --port, or 0.", EXIT_TRY_AGAIN)
     except EngineError as error:
-        _fail(f"The data in {arguments.data} cannot be opened: {error.text[:300]}", "Choose another --data.", EXIT_CONFIGURATION)
+        _fail(
+            f"The data in {arguments.data} cannot be opened: {error.text[:300]}",
+            "Choose another --data.",
+            EXIT_CONFIGURATION,
+        )
     finally:
         os.close(lock)
 

@@ -55,12 +55,12 @@ async def read_request(request: web.Request) -> Asked:
     return Asked(
         statement=statement,
         body=body,
-        database=values.get("database") or request.headers.get("X-ClickHouse-Database", ""),
+        database=values.get("database") or str(request.headers.get("X-ClickHouse-Database", "")),
         settings={
             name: value for name, value in values.items() if name not in NOT_SETTINGS and not name.startswith("param_")
         },
         parameters={name[6:]: value for name, value in values.items() if name.startswith("param_")},
-        default_format=values.get("default_format") or request.headers.get("X-ClickHouse-Format", "TabSeparated"),
+        default_format=values.get("default_format") or str(request.headers.get("X-ClickHouse-Format", "TabSeparated")),
         read_only=values.get("readonly", "0") != "0" or request.method == "GET",
         compress=values.get("enable_http_compression", "0") != "0" and "gzip" in accepts,
         query_id=values.get("query_id", ""),

@@ -32,7 +32,12 @@ class Sessions:
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="chdb")
 
     async def query(
-        self, statement: str, output_format: str, database: str, settings: Mapping[str, str], parameters: Mapping[str, str]
+        self,
+        statement: str,
+        output_format: str,
+        database: str,
+        settings: Mapping[str, str],
+        parameters: Mapping[str, str],
     ) -> Outcome:
         """Run a statement that brings its own data. Raises EngineError."""
         loop = asyncio.get_running_loop()
@@ -52,7 +57,12 @@ class Sessions:
         self._executor.shutdown(wait=True)
 
     def _query(
-        self, statement: str, output_format: str, database: str, settings: Mapping[str, str], parameters: Mapping[str, str]
+        self,
+        statement: str,
+        output_format: str,
+        database: str,
+        settings: Mapping[str, str],
+        parameters: Mapping[str, str],
     ) -> Outcome:
         with _Prepared(self, database, settings) as session:
             result = _call(session.query, statement, output_format, params=dict(parameters))
@@ -87,7 +97,7 @@ class Sessions:
         if getattr(self._local, "session", None) is None:
             from chdb.session import Session
 
-            self._local.session = Session(self._path)
+            self._local.session = Session(self._path)  # type: ignore[no-untyped-call] # chdb's own
             self._local.database = "default"
         return self._local.session
 

@@ -130,9 +130,9 @@ async def _links_of(clickhouse: ClickHouse, namespace: str, nodes: Iterable[Node
     for kind, column in (("job", "(JobNamespace, JobName)"), ("dataset", "(DatasetNamespace, DatasetName)")):
         for chunk in _chunks([node for node in nodes if node.kind == kind]):
             rows = await clickhouse.select(
-                "SELECT JobNamespace, JobName, Direction, DatasetNamespace, DatasetName"
+                "SELECT JobNamespace, JobName, Direction, DatasetNamespace, DatasetName"  # noqa: S608 one of two constants
                 " FROM read_lineage_job_datasets(ns = {ns:String})"
-                f" WHERE {column} IN (SELECT arrayJoin(arrayZip({{namespaces:Array(String)}}, {{names:Array(String)}})))",  # noqa: S608 one of two constants
+                f" WHERE {column} IN (SELECT arrayJoin(arrayZip({{namespaces:Array(String)}}, {{names:Array(String)}})))",
                 {"ns": namespace, **_names(chunk)},
             )
             for row in rows:
@@ -142,9 +142,7 @@ async def _links_of(clickhouse: ClickHouse, namespace: str, nodes: Iterable[Node
     return links
 
 
-async def _job_data(
-    clickhouse: ClickHouse, namespace: str, jobs: list[Node], links: set[Link]
-) -> dict[Node, JobData]:
+async def _job_data(clickhouse: ClickHouse, namespace: str, jobs: list[Node], links: set[Link]) -> dict[Node, JobData]:
     found: dict[Node, JobData] = {}
     for chunk in _chunks(jobs):
         rows = await clickhouse.select(

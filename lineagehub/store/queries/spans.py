@@ -30,6 +30,7 @@ _SELECT = f"SELECT {', '.join(Span.model_fields)} FROM read_traces(ns = {{ns:Str
 async def trace_spans(clickhouse: ClickHouse, namespace: str, trace_id: str) -> list[Span]:
     """Return the spans of a trace (32 hexadecimal digits), earliest first; empty if the namespace has no such trace."""
     rows = await clickhouse.select(
-        f"{_SELECT} WHERE TraceId = {{trace:String}} ORDER BY Timestamp, SpanId", {"ns": namespace, "trace": trace_id.lower()}
+        f"{_SELECT} WHERE TraceId = {{trace:String}} ORDER BY Timestamp, SpanId",
+        {"ns": namespace, "trace": trace_id.lower()},
     )
     return [Span.model_validate(row) for row in rows]

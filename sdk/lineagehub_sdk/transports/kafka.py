@@ -40,7 +40,9 @@ class SignedProducer:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="lineagehub-sdk-kafka", daemon=True).start()
 
-    def record(self, topic: str, kind: str, value: bytes, event_id: str, timestamp_ms: int, key: bytes | None = None) -> Record:
+    def record(
+        self, topic: str, kind: str, value: bytes, event_id: str, timestamp_ms: int, key: bytes | None = None
+    ) -> Record:
         """Return one signed record."""
         headers = _wire.signed_headers(
             key=self._key,
@@ -114,7 +116,12 @@ class KafkaTransport:
         self._producer.send(
             [
                 self._producer.record(
-                    _wire.OPENLINEAGE_EVENTS, _wire.OPENLINEAGE, event.body, event.event_id, event.timestamp_ms, event.key
+                    _wire.OPENLINEAGE_EVENTS,
+                    _wire.OPENLINEAGE,
+                    event.body,
+                    event.event_id,
+                    event.timestamp_ms,
+                    event.key,
                 )
                 for event in events
             ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, ClassVar
 
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.transports._transport import PreparedEvent
@@ -12,7 +12,7 @@ from lineagehub_sdk.transports._transport import PreparedEvent
 class MemoryTransport:
     """Keeps everything in `events`, shared by the process."""
 
-    events: list[dict[str, Any]] = []
+    events: ClassVar[list[dict[str, Any]]] = []
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""

@@ -19,7 +19,7 @@ def _child(tmp_path: Path, code: str) -> Child:
 
 
 async def test_a_child_is_ready_when_it_prints_its_json_line(tmp_path: Path) -> None:
-    child = _child(tmp_path, "import time; print('{\"url\": \"x\"}', flush=True); time.sleep(60)")
+    child = _child(tmp_path, 'import time; print(\'{"url": "x"}\', flush=True); time.sleep(60)')
     assert await child.start(30) == {"url": "x"}
     assert child.is_running
     await child.stop(10)
@@ -53,7 +53,8 @@ from pathlib import Path
 from lineagehub.embedded.processes import Child
 
 async def main():
-    child = Child("child", [sys.executable, "-c", "import time; print('{{}}', flush=True); time.sleep(120)"], {{}}, Path({str(tmp_path / "log")!r}))
+    sleeper = "import time; print('{{}}', flush=True); time.sleep(120)"
+    child = Child("child", [sys.executable, "-c", sleeper], {{}}, Path({str(tmp_path / "log")!r}))
     await child.start(30)
     print(child.pid, flush=True)
     await child.wait()

@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiochclient
@@ -75,7 +76,11 @@ def test_an_insert_with_a_repeated_token_adds_nothing(server: EmbeddedClickHouse
     table = _table(server.url, "tokens")
     for _ in range(2):
         status, _, text = ask(
-            server.url, f"INSERT INTO {table} FORMAT JSONEachRow", JSON_ROWS, insert_deduplication_token="t", async_insert="0"
+            server.url,
+            f"INSERT INTO {table} FORMAT JSONEachRow",
+            JSON_ROWS,
+            insert_deduplication_token="t",
+            async_insert="0",
         )
         assert status == 200, text
     assert ask(server.url, f"SELECT count() FROM {table}")[2] == "2\n"
@@ -112,7 +117,9 @@ def test_a_client_that_leaves_in_mid_insert_stores_nothing(server: EmbeddedClick
     host, port = server.url.removeprefix("http://").split(":")
     query = urllib.parse.quote(f"INSERT INTO {table} FORMAT JSONEachRow")
     with socket.create_connection((host, int(port))) as client:
-        client.sendall(f"POST /?query={query} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode() + JSON_ROWS)
+        client.sendall(
+            f"POST /?query={query} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".encode() + JSON_ROWS
+        )
     assert [ask(server.url, f"SELECT count() FROM {table}")[2] for _ in range(16)] == ["0\n"] * 16
 
 
@@ -168,14 +175,16 @@ def test_reads_go_on_while_an_insert_streams(server: EmbeddedClickHouse) -> None
     query = urllib.parse.quote(f"INSERT INTO {table} FORMAT JSONEachRow")
     half, go_on = threading.Event(), threading.Event()
 
-    def body() -> object:
+    def body() -> Iterator[bytes]:
         yield JSON_ROWS * 10_000
         half.set()
         go_on.wait(60)
         yield JSON_ROWS
 
     def send() -> None:
-        connection.request("POST", f"/?query={query}", body(), encode_chunked=True, headers={"Transfer-Encoding": "chunked"})
+        connection.request(
+            "POST", f"/?query={query}", body(), encode_chunked=True, headers={"Transfer-Encoding": "chunked"}
+        )
         assert connection.getresponse().status == 200
 
     sender = threading.Thread(target=send)
@@ -191,15 +200,29 @@ def test_reads_go_on_while_an_insert_streams(server: EmbeddedClickHouse) -> None
 def test_data_are_there_after_kill_9_and_so_is_the_memory_of_tokens(tmp_path: Path) -> None:
     with start_embedded_clickhouse(tmp_path) as first:
         _table(first.url, "kept")
-        ask(first.url, "INSERT INTO kept FORMAT JSONEachRow", JSON_ROWS, insert_deduplication_token="t", async_insert="0")
+        ask(
+            first.url,
+            "INSERT INTO kept FORMAT JSONEachRow",
+            JSON_ROWS,
+            insert_deduplication_token="t",
+            async_insert="0",
+        )
         first.kill()
     with start_embedded_clickhouse(tmp_path) as second:
-        ask(second.url, "INSERT INTO kept FORMAT JSONEachRow", JSON_ROWS, insert_deduplication_token="t", async_insert="0")
+        ask(
+            second.url,
+            "INSERT INTO kept FORMAT JSONEachRow",
+            JSON_ROWS,
+            insert_deduplication_token="t",
+            async_insert="0",
+        )
         assert ask(second.url, "SELECT count() FROM kept")[2] == "2\n"
         assert second.stop() == 0
 
 
-def test_a_directory_in_use_and_a_broken_one_are_one_sentence_and_exit_78(server: EmbeddedClickHouse, tmp_path: Path) -> None:
+def test_a_directory_in_use_and_a_broken_one_are_one_sentence_and_exit_78(
+    server: EmbeddedClickHouse, tmp_path: Path
+) -> None:
     in_use = Path(f"/proc/{server.pid}/cmdline").read_text().split("\0")
     data = in_use[in_use.index("--data") + 1]
     (tmp_path / "file").write_text("")
@@ -220,7 +243,15 @@ def test_a_taken_port_is_exit_75(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         result = subprocess.run(
-            [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(tmp_path), "--port", str(taken.getsockname()[1])],
+            [
+                sys.executable,
+                "-m",
+                "lineagehub.embedded.clickhouse",
+                "--data",
+                str(tmp_path),
+                "--port",
+                str(taken.getsockname()[1]),
+            ],
             capture_output=True,
             text=True,
             timeout=60,
