@@ -34,9 +34,9 @@ CLOSE_SECONDS = 1.0
 
 
 async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer. `on_ready` gets the URL once
-    it listens and knows the keys, or five seconds later.
+    """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer.
 
+    `on_ready` gets the URL once it listens and knows the keys, or five seconds later.
     A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key,
     OSError (EADDRINUSE) when the port is taken.
     """
@@ -46,6 +46,7 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     try:
+        await _require_free_port(settings)
         async with open_parts(settings) as parts, listening(create_app(settings, parts), settings) as url:
             await _keys_known(parts.control_view, stop)
             log.info("The web is ready.", url=url)
@@ -58,9 +59,19 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
             loop.remove_signal_handler(number)
 
 
+async def _require_free_port(settings: Settings) -> None:
+    """Raise OSError when the port is taken, before anything has started that would have to be stopped again."""
+    loop = asyncio.get_running_loop()
+    probe = await loop.create_server(asyncio.Protocol, settings.web.host, settings.web.port)
+    probe.close()
+    await probe.wait_closed()
+
+
 async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
-    """Wait a little for the control topic, so that whoever hears "ready" is not answered 503; never for long, nor when
-    told to stop."""
+    """Wait a little for the control topic, so that whoever hears "ready" is not answered 503.
+
+    Never for long, and not when told to stop.
+    """
     waiting = {asyncio.create_task(view.wait_complete(KEYS_SECONDS)), asyncio.create_task(stop.wait())}
     await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     for task in waiting:

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lineagehub.errors import Retryable
 from tests.support.delivery import BAD, BROKEN, GOOD, REFUSED, Crash, Event, Worker, World
 
 kinds = st.sampled_from([GOOD] * 8 + [BAD, REFUSED, None])
@@ -47,7 +48,8 @@ async def run(world: World, script: list[tuple[str, int]], batch_size: int, dire
             elif action == "lose":
                 await worker.step(number + 1, losing=1)
             elif action == "commit":
-                await worker.deliverer.commit()
+                with contextlib.suppress(Retryable):
+                    await worker.deliverer.commit()
             elif action == "join":
                 worker, zombie = new_worker(number), worker
                 worker.join()

@@ -1,0 +1,106 @@
+"""compose.yaml and deploy/: the compose schema, the settings' names, the commands, pinned images, loopback ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from pydantic import BaseModel
+
+from lineagehub.cli import COMMANDS
+from lineagehub.settings import Settings
+from lineagehub_agents.flows import FLOWS
+
+ROOT = Path(__file__).parents[2]
+SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.10.0"
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The file, merged as YAML merges it."""
+    document: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    return document
+
+
+def _setting_names(model: type[BaseModel], prefix: str) -> set[str]:
+    names: set[str] = set()
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            names |= _setting_names(kind, f"{prefix}{name.upper()}_")
+        else:
+            names.add(f"{prefix}{name.upper()}")
+    return names
+
+
+def _skip_or_fail(reason: str) -> None:
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def test_compose_fits_the_schema_of_the_compose_specification(compose: dict[str, Any]) -> None:
+    if shutil.which("go") is None:
+        _skip_or_fail("the compose schema comes with a Go module, and Go is not installed")
+    result = subprocess.run(
+        ["go", "mod", "download", "-json", SCHEMA_MODULE], capture_output=True, text=True, timeout=300, cwd=ROOT.parent
+    )
+    if result.returncode:
+        _skip_or_fail(f"the Go module with the compose schema could not be fetched: {result.stdout[-300:]}")
+    schema = json.loads((Path(json.loads(result.stdout)["Dir"]) / "schema" / "compose-spec.json").read_text())
+    errors = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(compose)]
+    assert not errors
+
+
+def test_every_setting_named_in_deployment_files_exists_in_the_code() -> None:
+    known = _setting_names(Settings, "LINEAGEHUB_") | {"LINEAGEHUB_API_KEY", "LINEAGEHUB_URL"}
+    files = [ROOT / "compose.yaml", *(path for path in (ROOT / "deploy").rglob("*") if path.is_file())]
+    for path in files:
+        named = set(re.findall(r"LINEAGEHUB_[A-Z0-9_]+", path.read_text()))
+        assert named <= known, f"{path.name}: {sorted(named - known)}"
+
+
+def test_every_service_has_a_healthcheck_or_runs_once(compose: dict[str, Any]) -> None:
+    once = {"topics", "migrate"}
+    for name, service in compose["services"].items():
+        assert ("healthcheck" in service) != (name in once), name
+
+
+def test_hub_services_run_commands_and_agents_that_exist(compose: dict[str, Any]) -> None:
+    agents = {flow.name for flow in FLOWS}
+    ran: set[str] = set()
+    for service in compose["services"].values():
+        if service["image"].startswith("lineagehub:"):
+            assert service["command"][0] in COMMANDS
+            ran |= set(service["command"][1:]) if service["command"][0] == "agent" else set()
+    assert ran == agents
+
+
+def test_images_are_pinned_and_ports_are_loopback(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert re.search(r":v?\d+\.\d+", service["image"]), name
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", [])), name
+
+
+def test_clickhouse_is_the_version_of_the_embedded_engine(compose: dict[str, Any]) -> None:
+    image = compose["services"]["clickhouse"]["image"].rpartition(":")[2]
+    embedded = re.search(r"^chdb-core==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
+    assert embedded is not None
+    assert image == embedded.group(1)
+
+
+def test_mounted_files_are_there_and_yaml_parses(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert not source.startswith(".") or (ROOT / source).exists(), source
+    for path in (ROOT / "deploy").rglob("*.yaml"):
+        assert yaml.safe_load(path.read_text()) is not None, path.name
