@@ -1,5 +1,4 @@
-"""Reads request bodies, bounded in every direction: bytes on the wire, bytes decoded, time, and all bodies in memory
-together.
+"""Reads request bodies, bounded in every direction: bytes on the wire and decoded, time, and all bodies together.
 
 Used by the receivers. A body that ends early, stalls or does not decode never reaches a handler, so nothing of it is
 produced.

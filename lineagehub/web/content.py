@@ -48,8 +48,10 @@ def require_media_type(request: web.Request, accepted: Collection[str]) -> str:
 
 
 def decoder_of(request: web.Request) -> Decoder | None:
-    """Return the decoder of the body's Content-Encoding, None if it has none; refuse with 415 if it is unknown or not
-    single."""
+    """Return the decoder of the body's Content-Encoding, None if it has none.
+
+    Refuse with 415 if it is unknown or not a single one.
+    """
     encodings = [encoding.strip().lower() for encoding in request.headers.getall("Content-Encoding", [])]
     if encodings in ([], [""], ["identity"]):
         return None

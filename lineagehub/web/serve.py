@@ -97,8 +97,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
 
 @asynccontextmanager
 async def listening(application: web.Application, settings: Settings) -> AsyncIterator[str]:
-    """Listen on the configured address and give the URL; at the end accept nothing more and finish requests in
-    flight."""
+    """Listen on the configured address and give the URL; at the end accept nothing more and finish what is in flight."""
     runner = web.AppRunner(application, shutdown_timeout=CLOSE_SECONDS)
     await runner.setup()
     try:

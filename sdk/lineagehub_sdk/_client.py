@@ -170,10 +170,9 @@ def emit(event: Any, event_id: str | None = None) -> None:
 
 def flush(timeout: float | None = None) -> bool:
     """Wait until everything emitted is sent, at most `timeout` seconds (default: flush_timeout); True: nothing is left."""
-    done = True
-    for client in list(_clients):
-        done = client.flush(client.config.flush_timeout if timeout is None else timeout) and done
-    return done
+    seconds = current_config().flush_timeout if timeout is None else timeout
+    deadline = time.monotonic() + seconds
+    return all([client.flush(max(0.0, deadline - time.monotonic())) for client in list(_clients)])
 
 
 def _to_dict(event: Any) -> dict[str, Any]:

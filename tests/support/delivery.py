@@ -7,8 +7,9 @@ await, as kill -9 does, and another begins from the world alone. `World.schedule
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -28,6 +29,9 @@ TOPIC = "openlineage-events"
 ENDLESS_SECONDS = 1e9
 
 
+Commit = Callable[[], Awaitable[None]]
+
+
 class Crash(BaseException):
     """The worker is gone, as by kill -9: nothing of it may run on."""
 
@@ -39,6 +43,8 @@ class Event(IntEnum):
     CRASH = 1
     REBALANCE = 2
     FAILURE = 3
+    COMMIT = 4
+    """The periodic commit comes in between."""
 
 
 @dataclass
@@ -106,6 +112,13 @@ class World:
             self.give_all_to(0)
         return event
 
+    async def happens_beside(self, commit: Commit) -> Event:
+        """Return what happens at this await, where the periodic commit may come in between."""
+        event = self.happens()
+        if event is Event.COMMIT:
+            await commit()
+        return event
+
 
 class Worker:
     """One member of the group: its Deliverer, and where it reads."""
@@ -122,9 +135,9 @@ class Worker:
         self.deliverer = Deliverer(
             group=group,
             ranges=ranges,
-            sink=RecordingSink(world, sink_records),
+            sink=RecordingSink(world, self._commit, sink_records),
             processor=KindProcessor(),
-            dead_letters=RecordingDeadLetters(world),  # type: ignore[arg-type]  # Its one method, without Kafka.
+            dead_letters=RecordingDeadLetters(world, self._commit),  # type: ignore[arg-type]  # Its one method, without Kafka.
             limits=BatchLimits(batch_records, 1_000_000, ENDLESS_SECONDS),
         )
 
@@ -154,6 +167,10 @@ class Worker:
             self.world.lost |= {(partition, offset) for offset in lost}
             read += [item for item in found if item.offset not in lost]
         await self.deliverer.deliver(read, self.joined_generation)
+
+    async def _commit(self) -> None:
+        with contextlib.suppress(Retryable):
+            await self.deliverer.commit()
 
     async def finish(self) -> None:
         """Deliver and commit everything that is there."""
@@ -209,8 +226,9 @@ class _Group:
 class RecordingSink:
     """Takes a batch whole or not at all, and knows the tokens that it has taken, as ClickHouse does."""
 
-    def __init__(self, world: World, maximum_records: int = 10_000) -> None:
+    def __init__(self, world: World, commit: Commit, maximum_records: int = 10_000) -> None:
         self._world = world
+        self._commit = commit
         self.maximum_records = maximum_records
 
     async def start(self) -> None:
@@ -218,7 +236,7 @@ class RecordingSink:
 
     async def send(self, batch: SinkBatch) -> None:
         """See Sink."""
-        if self._world.happens() is Event.FAILURE:
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the sink is away")
         if any(checked.value == REFUSED for checked in batch.records):
             raise Permanent(Reason.STORE_REJECTED, "a value that it cannot take")
@@ -227,7 +245,7 @@ class RecordingSink:
         assert places == sorted(places), "a batch is in offset order"
         known = self._world.tokens.setdefault(batch.token, places)
         assert known == places, f"the token {batch.token} came with {places}, after {known}"
-        if self._world.happens() is Event.FAILURE:
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the answer was lost")
 
     async def close(self) -> None:
@@ -237,15 +255,16 @@ class RecordingSink:
 class RecordingDeadLetters:
     """Stands for the dead-letter topic."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, commit: Commit) -> None:
         self._world = world
+        self._commit = commit
 
     async def write(self, record: Record, rejection: Rejected) -> None:
         """See DeadLetters."""
-        if self._world.happens() is Event.FAILURE:
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the broker is away")
         self._world.dead.append((record.partition, record.offset, rejection.reason))
-        if self._world.happens() is Event.FAILURE:
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the answer was lost")
 
 

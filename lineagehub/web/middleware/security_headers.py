@@ -11,8 +11,7 @@ POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancesto
 
 @web.middleware
 async def add_security_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Add nosniff, the referrer policy and the content security policy; name the product instead of its parts'
-    versions."""
+    """Add nosniff, the referrer and the content security policy; name the product, not the versions of its parts."""
     response = await handler(request)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Server"] = "LineageHub"

@@ -47,10 +47,9 @@ def read_event(body: bytes, maximum_bytes: int, given_id: str | None = None) -> 
 
 
 def content_id(document: Any) -> str:
-    """Return the id of an event that its client did not name: SHA-256 of its canonical form, the first 32 hexadecimal
-    digits.
+    """Return the id of an event that its client did not name: 32 hexadecimal digits of SHA-256.
 
-    The same event sent twice has the same id, whatever its spacing and the order of its keys.
+    Made of the canonical form: the same event sent twice has the same id, whatever its spacing and the order of its keys.
     """
     return hashlib.sha256(orjson.dumps(document, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
 

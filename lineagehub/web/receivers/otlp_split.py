@@ -28,10 +28,10 @@ class Split:
 
 
 def split_request(body: bytes, maximum_bytes: int) -> Split:
-    """Return the request as parts of at most `maximum_bytes`, in its order; deterministic. Refuses bytes that are no
-    message.
+    """Return the request as parts of at most `maximum_bytes`, in its order.
 
-    Some 1 us an item; blocks, so call it off the event loop.
+    Deterministic: a repeat makes the same parts. Refuses bytes that are no message, and more than 500,000 fields. Some
+    1 us an item; blocks, so call it off the event loop.
     """
     split = Split()
     budget = _Budget(MAXIMUM_ITEMS)

@@ -54,11 +54,10 @@ class RecordWriter:
     async def write_all(
         self, topic: Topic, kind: ContentKind, namespace: str, records: Sequence[TenantRecord]
     ) -> list[Permanent | None]:
-        """Write records at once; return for each None, or why it can never be written. Waits for all, so none goes on
-        after it.
+        """Write records at once; return for each None, or why it can never be written.
 
-        Raises the first Unavailable, if any: some of the records are then written, which is harmless, as the client
-        sends all again.
+        Waits for all, so none goes on after it. Raises the first Unavailable, if any: some of the records are then
+        written, which is harmless, as the client sends all again.
         """
         if len(records) == 1:
             outcomes: list[BaseException | None] = [await self._outcome(topic, kind, namespace, records[0])]

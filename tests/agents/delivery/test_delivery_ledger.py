@@ -1,7 +1,7 @@
 """Nothing lost, nothing doubled: an id-level ledger over random crashes, rebalances, lost answers and bad records.
 
 Each example is a world of a few partitions and a schedule that says what happens at each await of the code under test:
-nothing, kill -9, a rebalance (the worker goes on as a zombie), or a failure before or after the effect. At the end one worker
+nothing, kill -9, a rebalance (the worker goes on as a zombie), a failure before or after the effect, a commit. At the end one worker
 without faults delivers what is left; then every good record is in the sink exactly once, every bad one in the dead letters, and
 every offset committed.
 """
@@ -22,7 +22,7 @@ from tests.support.delivery import BAD, BROKEN, GOOD, REFUSED, Crash, Event, Wor
 
 kinds = st.sampled_from([GOOD] * 8 + [BAD, REFUSED, None])
 partitions = st.lists(st.lists(kinds, max_size=14), min_size=1, max_size=3)
-events = st.sampled_from([Event.NOTHING] * 6 + [Event.CRASH, Event.REBALANCE, Event.FAILURE])
+events = st.sampled_from([Event.NOTHING] * 6 + [Event.CRASH, Event.REBALANCE, Event.FAILURE, Event.COMMIT])
 schedules = st.lists(events, max_size=60)
 steps = st.lists(
     st.tuples(

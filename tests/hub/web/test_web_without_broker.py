@@ -57,6 +57,13 @@ async def test_every_receiver_answers_503_while_the_broker_is_away_and_serves_ag
             async with web.client.get("/api/v1/health") as answer:
                 assert answer.status == 200
 
+            view = web.parts.control_view
+
+            async def out_of_contact() -> bool:
+                return view.seconds_since_contact > 2
+
+            await wait_until_async(out_of_contact, READY_SECONDS, "the control view to notice that nobody answers")
+
             broker.start()
             await apply_topics(kafka)
 
@@ -64,3 +71,8 @@ async def test_every_receiver_answers_503_while_the_broker_is_away_and_serves_ag
                 return [status for status, _, _ in await post_to_all(web)] == [201, 200, 200, 200]
 
             await wait_until_async(all_served, READY_SECONDS, "the receivers to serve again")
+
+            async def in_contact() -> bool:
+                return view.seconds_since_contact < 2
+
+            await wait_until_async(in_contact, READY_SECONDS, "the control view to be followed again")

@@ -1,0 +1,111 @@
+"""The SDK's forty lines of contract are the hub's, and each released SDK's messages stay readable for ever."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lineagehub_sdk import _wire
+
+from lineagehub.auth.api_keys import make_api_key, parse_api_key
+from lineagehub.contract import keys, topics
+from lineagehub.contract.headers import ContentKind, Envelope, derive_signing_key, read_headers
+
+GOLDEN = Path(__file__).parent / "golden"
+MESSAGES = sorted(GOLDEN.rglob("*.json"))
+
+
+def test_names_are_the_hubs() -> None:
+    assert topics.OPENLINEAGE_EVENTS.name == _wire.OPENLINEAGE_EVENTS
+    assert topics.OTEL_SPANS.name == _wire.OTEL_SPANS
+    assert ContentKind.OPENLINEAGE.value == _wire.OPENLINEAGE
+    assert ContentKind.TRACES.value == _wire.TRACES
+
+
+def test_signing_keys_and_headers_are_the_hubs() -> None:
+    key = make_api_key("dev")
+    kid, signing_key = _wire.signing_key(key.text)
+    assert (kid, signing_key) == (key.kid, derive_signing_key(key.secret, key.kid))
+    envelope = Envelope("team-a", kid, "0" * 32, 1_700_000_000_000, ContentKind.OPENLINEAGE.value)
+    ours = envelope.to_headers(signing_key, "openlineage-events", b"{}")
+    assert ours == _wire.signed_headers(
+        key=signing_key,
+        namespace="team-a",
+        kid=kid,
+        event_id="0" * 32,
+        timestamp_ms=1_700_000_000_000,
+        kind=_wire.OPENLINEAGE,
+        topic="openlineage-events",
+        value=b"{}",
+    )
+
+
+def test_a_mistyped_key_is_refused_as_the_hub_refuses_it() -> None:
+    key = make_api_key("dev").text
+    mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
+    assert parse_api_key(mistyped) is None
+    with pytest.raises(ValueError, match="mistyped"):
+        _wire.split_api_key(mistyped)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"run": {"runId": "r"}, "job": {"namespace": "n", "name": "j"}},
+        {
+            "run": {"facets": {"parent": {"job": {"namespace": "p", "name": "q"}}}},
+            "job": {"namespace": "n", "name": "j"},
+        },
+        {
+            "run": {
+                "facets": {
+                    "parent": {"job": {"namespace": "p", "name": "q"}, "root": {"job": {"namespace": "r", "name": "s"}}}
+                }
+            },
+            "job": {"namespace": "n", "name": "j"},
+        },
+        {"job": {"namespace": "n", "name": "j"}},
+        {"dataset": {"namespace": "n", "name": "d"}},
+    ],
+)
+def test_record_keys_are_the_hubs(event: dict[str, Any]) -> None:
+    assert keys.lineage_key(event) == _wire.lineage_key(event)
+
+
+@pytest.mark.parametrize("path", MESSAGES, ids=lambda path: str(path.relative_to(GOLDEN)))
+def test_golden_messages_of_every_released_sdk_are_verified_by_this_hub(path: Path) -> None:
+    message = json.loads(path.read_text())
+    value = base64.b64decode(message["value"])
+    key = parse_api_key(message["api_key"])
+    assert key is not None
+    envelope, signature = read_headers([(name, text.encode()) for name, text in message["headers"]])
+    assert envelope.signature(derive_signing_key(key.secret, key.kid), message["topic"], value) == signature
+    assert envelope.content_kind in set(ContentKind)
+
+
+@pytest.mark.parametrize("path", sorted((GOLDEN / "sdk-0.1").glob("*.json")), ids=lambda path: path.name)
+def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> None:
+    message = json.loads(path.read_text())
+    value = base64.b64decode(message["value"])
+    fields = {name: text for name, text in message["headers"]}
+    kid, signing_key = _wire.signing_key(message["api_key"])
+    headers = _wire.signed_headers(
+        key=signing_key,
+        namespace=fields["lh-ns"],
+        kid=kid,
+        event_id=fields["lh-id"],
+        timestamp_ms=int(fields["lh-ts"]),
+        kind=fields["lh-ct"],
+        topic=message["topic"],
+        value=value,
+    )
+    assert [[name, text.decode()] for name, text in headers] == message["headers"]
+    if message["key"] is not None:
+        assert _wire.lineage_key(json.loads(value)).decode() == message["key"]
+
+
+def test_there_are_golden_messages() -> None:
+    assert {path.parent.name for path in MESSAGES} >= {"sdk-0.1"}
