@@ -172,7 +172,8 @@ def flush(timeout: float | None = None) -> bool:
     """Wait until everything emitted is sent, at most `timeout` seconds (default: flush_timeout); True: nothing is left."""
     seconds = current_config().flush_timeout if timeout is None else timeout
     deadline = time.monotonic() + seconds
-    return all([client.flush(max(0.0, deadline - time.monotonic())) for client in list(_clients)])
+    left_over = [client for client in list(_clients) if not client.flush(max(0.0, deadline - time.monotonic()))]
+    return not left_over
 
 
 def _to_dict(event: Any) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def test_golden_messages_of_every_released_sdk_are_verified_by_this_hub(path: Pa
 def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> None:
     message = json.loads(path.read_text())
     value = base64.b64decode(message["value"])
-    fields = {name: text for name, text in message["headers"]}
+    fields = dict(message["headers"])
     kid, signing_key = _wire.signing_key(message["api_key"])
     headers = _wire.signed_headers(
         key=signing_key,

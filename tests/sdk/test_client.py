@@ -143,7 +143,12 @@ sys.exit(os.waitpid(child, 0)[1] or (0 if sdk.flush(10) else 2))
 
 def test_emit_from_many_threads_loses_nothing(hub_double: HubDouble) -> None:
     sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.01)
-    threads = [threading.Thread(target=lambda: [sdk.emit(EVENT) for _ in range(100)]) for _ in range(8)]
+
+    def emit_100() -> None:
+        for _ in range(100):
+            sdk.emit(EVENT)
+
+    threads = [threading.Thread(target=emit_100) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

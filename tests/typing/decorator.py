@@ -23,4 +23,4 @@ async def asynchronous(number: int) -> bytes:
 
 assert_type(bare(1, text="x"), float)
 assert_type(named, Callable[[int], str])
-assert_type(asynchronous(1), Coroutine[Any, Any, bytes])
+assert_type(asynchronous, Callable[[int], Coroutine[Any, Any, bytes]])
