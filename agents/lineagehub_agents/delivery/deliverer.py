@@ -221,21 +221,27 @@ class Deliverer:
 
     async def _send(self, checked: _Checked, assigned: _Assigned) -> None:
         batch = checked.batch
-        try:
-            await self._retry(lambda: self._send_once(batch), checked.partition, assigned)
-        except Permanent as error:
-            if len(checked.records) == 1:
-                only = checked.records[0]
-                rejection = Rejected(error.reason, str(error), only.envelope.namespace)
-                await self._dead_letter(only.record, rejection, assigned)
-                return
-            log.warning("The sink refuses a batch; looking for the bad record.", token=batch.token, error=str(error))
+        refusal = await self._refusal_of(batch, checked.partition, assigned)
+        if refusal is None:
+            self.state.delivered += len(batch.records)
+            self._refusals.end()
+        elif len(checked.records) == 1:
+            only = checked.records[0]
+            rejection = Rejected(refusal.reason, str(refusal), only.envelope.namespace)
+            await self._dead_letter(only.record, rejection, assigned)
+        else:
+            log.warning("The sink refuses a batch; looking for the bad record.", token=batch.token, error=str(refusal))
             for half in checked.halves():
                 await self._record_range(half, assigned)
                 await self._send(half, assigned)
-        else:
-            self.state.delivered += len(batch.records)
-            self._refusals.end()
+
+    async def _refusal_of(self, batch: SinkBatch, partition: Partition, assigned: _Assigned) -> Permanent | None:
+        """Send the batch until it is written (None) or refused for good."""
+        try:
+            await self._retry(lambda: self._send_once(batch), partition, assigned)
+        except Permanent as refusal:
+            return refusal
+        return None
 
     async def _send_once(self, batch: SinkBatch) -> None:
         try:

@@ -1,0 +1,51 @@
+"""A migrated ClickHouse for this folder: the embedded engine, and a way to insert events as an agent does."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from lineagehub.settings import ClickHouseSettings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, encode_record, insert_settings
+from lineagehub.store.migrate import apply
+from tests.support.clickhouse import EmbeddedClickHouse, start_embedded_clickhouse
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """A running engine."""
+    with start_embedded_clickhouse(tmp_path_factory.mktemp("store")) as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+async def clickhouse(server: EmbeddedClickHouse) -> AsyncIterator[ClickHouse]:
+    """A client of the migrated database."""
+    async with ClickHouse(ClickHouseSettings(url=server.url)) as client:
+        await apply(client)
+        yield client
+
+
+async def insert_events(
+    clickhouse: ClickHouse, namespace: str, events: list[dict[str, Any]], ids: list[str] | None = None
+) -> None:
+    """Insert events one insert each, so that nothing is merged before it is stored."""
+    for number, event in enumerate(events):
+        row = encode_record(
+            namespace=namespace,
+            event_id=ids[number] if ids else uuid.uuid4().hex,
+            topic="openlineage-events",
+            partition=0,
+            offset=number,
+            received_at_ms=1_763_978_400_000,
+            retention_days=3650,
+            value=json.dumps(event).encode(),
+        )
+        await clickhouse.insert(
+            LINEAGE_EVENTS_IN.name, "Protobuf", row, insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
+        )
