@@ -37,10 +37,10 @@ class EmbeddedClickHouse:
 
 
 @contextlib.contextmanager
-def start_embedded_clickhouse(data_dir: Path) -> Iterator[EmbeddedClickHouse]:
+def start_embedded_clickhouse(data_dir: Path, working_directory: Path | None = None) -> Iterator[EmbeddedClickHouse]:
     """Start a server on a free port and wait until it listens; stop it at the end."""
     command = [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(data_dir), "--port", "0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=working_directory)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

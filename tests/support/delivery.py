@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
@@ -51,7 +52,7 @@ class Event(IntEnum):
 class World:
     """What lasts. `partitions` holds the kinds of each partition's records; offsets are their positions, gaps included."""
 
-    partitions: list[list[bytes | None]]
+    partitions: list[list[Any]]
     schedule: Iterable[int] = ()
     keeps_metadata: bool = True
     generation: int = 1

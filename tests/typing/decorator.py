@@ -21,6 +21,9 @@ async def asynchronous(number: int) -> bytes:
     return bytes(number)
 
 
+def expects(function: Callable[[int], str], awaited: Callable[[int], Coroutine[Any, Any, bytes]]) -> None: ...
+
+
 assert_type(bare(1, text="x"), float)
-assert_type(named, Callable[[int], str])
-assert_type(asynchronous, Callable[[int], Coroutine[Any, Any, bytes]])
+assert_type(named(1), str)
+expects(named, asynchronous)

@@ -39,7 +39,10 @@ def main() -> None:
         import chdb  # noqa: F401 is it there at all?
     except ImportError:
         _fail("chdb is not installed.", "pip install 'lineagehub[embedded]'", EXIT_CONFIGURATION)
+    arguments.data = arguments.data.absolute()
     lock = _take(arguments.data)
+    # The engine keeps schemas given in a statement under ./__cache__: that belongs to the data, not to wherever we were started.
+    os.chdir(arguments.data)
     try:
         asyncio.run(_serve(arguments))
     except OSError as error:

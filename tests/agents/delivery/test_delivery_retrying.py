@@ -85,7 +85,7 @@ async def test_pauses_double_with_jitter_up_to_the_longest_and_respect_the_other
         pauses.append(seconds)
 
     monkeypatch.setattr(retrying, "FIRST_DELAY_SECONDS", 0.2)
-    monkeypatch.setattr(retrying.asyncio, "sleep", note)
+    monkeypatch.setattr("lineagehub_agents.delivery.retrying.asyncio.sleep", note)
     asked = Retryable("asks for time", retry_after_seconds=30.0)
     await retry(Attempts(*[Retryable("away")] * 10, asked))
     expected = [0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10, 10, 10]

@@ -220,6 +220,25 @@ def test_data_are_there_after_kill_9_and_so_is_the_memory_of_tokens(tmp_path: Pa
         assert second.stop() == 0
 
 
+def test_a_schema_in_a_statement_leaves_nothing_where_the_server_was_started(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    schema = 'syntax = "proto3"; message Row { uint64 a = 1; string b = 2; }'
+    with start_embedded_clickhouse(tmp_path / "data", elsewhere) as server:
+        _table(server.url, "described")
+        status, _, text = ask(
+            server.url,
+            "INSERT INTO described FORMAT Protobuf",
+            b"\x05\x08\x01\x12\x01x",
+            format_schema_source="string",
+            format_schema=schema,
+            format_schema_message_name="Row",
+        )
+        assert status == 200, text
+        assert ask(server.url, "SELECT a, b FROM described")[2] == "1\tx\n"
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_a_directory_in_use_and_a_broken_one_are_one_sentence_and_exit_78(
     server: EmbeddedClickHouse, tmp_path: Path
 ) -> None:

@@ -1,0 +1,196 @@
+"""Who wrote a record: every reason to refuse one, in the order of the checks, and whose lane its dead letter goes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from lineagehub.contract.control import Role
+from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.keys import api_key_key
+from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
+from lineagehub.settings import KafkaSettings
+from lineagehub_agents.delivery.records import Partition, Record, Rejected
+from lineagehub_agents.processors.verification import Verifier
+from tests.support.signing import Tenancy, Writer
+
+TOPIC = "openlineage-events"
+KIND = ContentKind.OPENLINEAGE
+VALUE = b"{}"
+BROKER_TIME = datetime.now(UTC)
+BROKER_MS = round(BROKER_TIME.timestamp() * 1000)
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+
+Headers = list[tuple[str, bytes]]
+
+
+@pytest.fixture
+def tenancy() -> Tenancy:
+    """Two namespaces."""
+    tenancy = Tenancy()
+    tenancy.namespace("analytics")
+    tenancy.namespace("finance")
+    return tenancy
+
+
+def signed(writer: Writer, signed_at_ms: int = BROKER_MS, namespace: str | None = None, kind: str = KIND) -> Headers:
+    return writer.headers(TOPIC, VALUE, kind, "event-1", signed_at_ms, namespace)
+
+
+def record(headers: Headers, value: bytes | None = VALUE, topic: str = TOPIC, taken_at_ms: int = BROKER_MS) -> Record:
+    return Record(Partition(topic, 0), 7, taken_at_ms, None, value, tuple(headers))
+
+
+def verifier(tenancy: Tenancy, **kafka: str) -> Verifier:
+    return Verifier(tenancy.directory, KafkaSettings.model_validate(kafka))
+
+
+def refusal(tenancy: Tenancy, of: Record) -> Rejected:
+    with pytest.raises(Rejected) as caught:
+        verifier(tenancy).verify(of, KIND)
+    return caught.value
+
+
+def test_a_tenants_record_is_taken_for_its_namespace(tenancy: Tenancy) -> None:
+    writer, api_key, _ = tenancy.tenant()
+    envelope = verifier(tenancy).verify(record(signed(writer)), KIND)
+    assert (envelope.namespace, envelope.key_id, envelope.event_id) == ("analytics", api_key.kid, "event-1")
+    assert not verifier(tenancy).is_hub(envelope)
+
+
+def test_the_hub_may_write_for_any_namespace(tenancy: Tenancy) -> None:
+    envelope = verifier(tenancy).verify(record(signed(tenancy.hub, namespace="finance")), KIND)
+    assert envelope.namespace == "finance"
+    assert verifier(tenancy).is_hub(envelope)
+
+
+def replaced(headers: Headers, name: str, value: bytes) -> Headers:
+    return [(header, value if header == name else old) for header, old in headers]
+
+
+CASES: dict[str, tuple[Callable[[Tenancy], Record], Reason]] = {
+    "a null value": (lambda t: record(signed(t.tenant()[0]), value=None), Reason.NULL_VALUE),
+    "no headers": (lambda t: record([]), Reason.UNSIGNED),
+    "headers of others only": (lambda t: record([("traceparent", b"00-1-1-01")]), Reason.UNSIGNED),
+    "another version": (lambda t: record(replaced(signed(t.tenant()[0]), "lh-v", b"9")), Reason.UNSUPPORTED_VERSION),
+    "a field twice": (lambda t: record([*signed(t.tenant()[0]), ("lh-ns", b"finance")]), Reason.BAD_ENVELOPE),
+    "100,000 headers": (lambda t: record([("x", b"")] * 100_000 + signed(t.tenant()[0])), Reason.BAD_ENVELOPE),
+    "a key that nobody knows": (
+        lambda t: record(replaced(signed(t.tenant()[0]), "lh-kid", b"Unknown0")),
+        Reason.UNKNOWN_KEY,
+    ),
+    "a namespace that is not the key's": (
+        lambda t: record(signed(t.tenant()[0], namespace="finance")),
+        Reason.NAMESPACE_MISMATCH,
+    ),
+    "another's namespace written into the header": (
+        lambda t: record(replaced(signed(t.tenant()[0]), "lh-ns", b"finance")),
+        Reason.NAMESPACE_MISMATCH,
+    ),
+    "another body": (lambda t: record(signed(t.tenant()[0]), value=b"{ }"), Reason.BAD_SIGNATURE),
+    "another topic": (lambda t: record(signed(t.tenant()[0]), topic="otel-spans"), Reason.BAD_SIGNATURE),
+    "another event id": (
+        lambda t: record(replaced(signed(t.tenant()[0]), "lh-id", b"event-2")),
+        Reason.BAD_SIGNATURE,
+    ),
+    "an empty signature of the right form": (
+        lambda t: record(replaced(signed(t.tenant()[0]), "lh-sig", b"AAAA")),
+        Reason.BAD_SIGNATURE,
+    ),
+    "the hub's key id with another key": (
+        lambda t: record(signed(Writer("analytics", t.hub.key_id, t.tenant()[0].signing_key))),
+        Reason.BAD_SIGNATURE,
+    ),
+    "signed more than a day before": (
+        lambda t: record(signed(t.tenant()[0], BROKER_MS - 24 * HOUR_MS - 1)),
+        Reason.CLOCK_SKEW,
+    ),
+    "signed more than ten minutes ahead": (
+        lambda t: record(signed(t.tenant()[0], BROKER_MS + 10 * MINUTE_MS + 1)),
+        Reason.CLOCK_SKEW,
+    ),
+    "a replay of the hub's": (lambda t: record(signed(t.hub, BROKER_MS - 25 * HOUR_MS)), Reason.CLOCK_SKEW),
+    "a time beyond the calendar": (
+        lambda t: record(signed(t.tenant()[0], 10**15 - 1), taken_at_ms=10**15 - 1),
+        Reason.CLOCK_SKEW,
+    ),
+    "no time": (lambda t: record(signed(t.tenant()[0]), taken_at_ms=-1), Reason.CLOCK_SKEW),
+    "a key that may only read": (lambda t: record(signed(t.tenant(role=Role.READER)[0])), Reason.KEY_REVOKED),
+    "a key that expired": (
+        lambda t: record(signed(t.tenant(lifetime=timedelta(seconds=-1))[0])),
+        Reason.KEY_REVOKED,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_record_that_nobody_proved_goes_to_the_operator(tenancy: Tenancy, case: str) -> None:
+    build, reason = CASES[case]
+    rejected = refusal(tenancy, build(tenancy))
+    assert rejected.reason is reason
+    assert rejected.namespace is None
+    assert reason in UNVERIFIED_REASONS | {Reason.NULL_VALUE}
+    assert rejected.detail.endswith(".")
+
+
+def test_a_proved_writer_with_the_wrong_kind_of_content_finds_it_in_its_own_lane(tenancy: Tenancy) -> None:
+    rejected = refusal(tenancy, record(signed(tenancy.tenant()[0], kind=ContentKind.TRACES)))
+    assert (rejected.reason, rejected.namespace) == (Reason.BAD_ENVELOPE, "analytics")
+
+
+def test_the_bounds_of_the_clock_are_inside(tenancy: Tenancy) -> None:
+    writer, _, _ = tenancy.tenant()
+    for signed_at_ms in (BROKER_MS - 24 * HOUR_MS, BROKER_MS + 10 * MINUTE_MS):
+        assert verifier(tenancy).verify(record(signed(writer, signed_at_ms)), KIND)
+
+
+def test_a_key_is_judged_at_the_brokers_time_so_that_a_backlog_still_counts(tenancy: Tenancy) -> None:
+    writer, _, key = tenancy.tenant()
+    tenancy.put_key(key.model_copy(update={"revoked_at": BROKER_TIME}))
+    before, after = BROKER_MS - 1_000, BROKER_MS + 1_000
+    assert verifier(tenancy).verify(record(signed(writer, before), taken_at_ms=before), KIND)
+    assert refusal(tenancy, record(signed(writer, after), taken_at_ms=after)).reason is Reason.KEY_REVOKED
+
+
+def test_a_deleted_key_is_unknown(tenancy: Tenancy) -> None:
+    writer, api_key, _ = tenancy.tenant()
+    tenancy.directory.apply(api_key_key(api_key.kid), None)
+    assert refusal(tenancy, record(signed(writer))).reason is Reason.UNKNOWN_KEY
+
+
+def test_an_empty_value_can_be_signed(tenancy: Tenancy) -> None:
+    writer, _, _ = tenancy.tenant()
+    headers = writer.headers(TOPIC, b"", KIND, "event-1", BROKER_MS)
+    assert verifier(tenancy).verify(record(headers, value=b""), KIND)
+
+
+def test_retention_is_the_namespaces(tenancy: Tenancy) -> None:
+    namespace = tenancy.namespace("analytics").model_copy(update={"retention_days": 7})
+    tenancy.directory.apply(b"namespace:analytics", namespace.model_dump_json().encode())
+    assert verifier(tenancy).retention_days("analytics") == 7
+    assert verifier(tenancy).retention_days("unknown-one") == 30
+
+
+def test_an_open_hub_takes_unsigned_records_for_its_one_namespace(tenancy: Tenancy) -> None:
+    is_open = verifier(tenancy, trust="open", open_namespace="analytics")
+    first = is_open.verify(record([("traceparent", b"x")]), KIND)
+    assert (first.namespace, first.timestamp_ms, first.content_kind) == ("analytics", BROKER_MS, KIND)
+    assert not is_open.is_hub(first), "what nobody validated is validated"
+
+
+def test_an_open_hub_names_events_by_their_place_so_that_a_repeat_is_recognised(tenancy: Tenancy) -> None:
+    is_open = verifier(tenancy, trust="open", open_namespace="analytics")
+    same, again = (is_open.verify(record([]), KIND).event_id for _ in range(2))
+    assert same == again
+    elsewhere = Record(Partition(TOPIC, 0), 8, BROKER_MS, None, VALUE, ())
+    assert is_open.verify(elsewhere, KIND).event_id != same
+
+
+def test_an_open_hub_still_refuses_a_wrong_signature(tenancy: Tenancy) -> None:
+    is_open = verifier(tenancy, trust="open", open_namespace="analytics")
+    with pytest.raises(Rejected) as caught:
+        is_open.verify(record(replaced(signed(tenancy.tenant()[0]), "lh-ns", b"finance")), KIND)
+    assert caught.value.reason is Reason.NAMESPACE_MISMATCH
