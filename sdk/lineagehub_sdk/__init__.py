@@ -9,8 +9,8 @@ Standard library only at import; `[kafka]` and `[otel]` are extras, imported whe
 begin with an underscore may change at any time.
 """
 
-from lineagehub_sdk._client import emit, flush
-from lineagehub_sdk._config import LineageHubConfig, configure
+from lineagehub_sdk._client import configure, emit, flush
+from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._context import current_run
 from lineagehub_sdk._datasets import AdapterType, DataFormat, DatasetSpec
 from lineagehub_sdk._decorator import lineage_track

@@ -153,11 +153,16 @@ def current_config() -> LineageHubConfig:
     return current_client().config
 
 
-def replace_client(config: LineageHubConfig) -> None:
-    """Put a new configuration in force; the former client goes on sending what it has."""
+def configure(**arguments: Any) -> LineageHubConfig:
+    """Configure the SDK and return what is in force. Optional: the environment alone is enough.
+
+    Arguments are the fields of LineageHubConfig. What was emitted before is sent by the former configuration.
+    """
     global _current
+    config = resolve(arguments)
     with _current_lock:
         _current = Client(config)
+    return config
 
 
 def emit(event: Any, event_id: str | None = None) -> None:

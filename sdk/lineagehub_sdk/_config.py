@@ -80,15 +80,3 @@ def resolve(arguments: Mapping[str, Any], environment: Mapping[str, str] = os.en
                 break
     values |= {name: value for name, value in arguments.items() if value is not None}
     return LineageHubConfig(**values)
-
-
-def configure(**arguments: Any) -> LineageHubConfig:
-    """Configure the SDK and return what is in force. Optional: the environment alone is enough.
-
-    Arguments are the fields of LineageHubConfig. What was emitted before is sent by the former configuration.
-    """
-    from lineagehub_sdk._client import replace_client
-
-    config = resolve(arguments)
-    replace_client(config)
-    return config
