@@ -93,7 +93,7 @@ def _send(transport: str, url: str, api_key: str, namespace: str, kafka: str) ->
     runs: list[Any] = []
     with sdk.run(pipeline, description="LineageHub's demo.") as whole:
         runs.append((whole, _trace_id()))
-        source = "https://example.com/houses.csv"
+        source = f"https://example.com/{pipeline}.csv"
         for stage in STAGES:
             target = f"{lake}/{sources[stage]}"
             with sdk.run(f"{pipeline}.{stage}", inputs=[source], outputs=[target]) as run:
@@ -136,15 +136,9 @@ def _show(url: str, api_key: str, arrived: list[Arrived]) -> None:
     from rich.tree import Tree
 
     console = Console()
-    table = Table(
-        "transport",
-        "job",
-        "state",
-        "events in ClickHouse",
-        "spans of its trace",
-        "trace id",
-        title="What arrived where",
-    )
+    table = Table(title="What arrived where")
+    for heading in ("transport", "job", "state", "events", "spans", "trace id"):
+        table.add_column(heading, overflow="fold")
     for entry in arrived:
         run = entry.run
         mark = "" if entry.complete else "  (incomplete)"

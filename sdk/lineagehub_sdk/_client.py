@@ -68,6 +68,11 @@ class Client:
             self._hurry.clear()
             return not self._pending
 
+    def close(self) -> None:
+        """Close the transport, when nothing is pending any more."""
+        if self._transport is not None:
+            self._transport.close()
+
     @property
     def pending(self) -> int:
         """How many events wait or are on their way."""
@@ -200,6 +205,9 @@ def _flush_at_exit() -> None:
                 client.flush(seconds)
         if client.pending:
             log.warning("lineagehub: %d events were not sent before the process ended.", client.pending)
+        else:
+            with never_raise("closing the transport"):
+                client.close()
 
 
 atexit.register(_flush_at_exit)

@@ -35,3 +35,7 @@ class Transport(Protocol):
         Raises TransportUnavailable (send them again) or TransportRefused (never send them again).
         """
         ...
+
+    def close(self) -> None:
+        """Close what is open. Called once, when the process ends and everything is flushed."""
+        ...

@@ -19,3 +19,6 @@ class ConsoleTransport:
         for event in events:
             print(event.body.decode(), file=sys.stderr)  # noqa: T201 what it is for
         return 0
+
+    def close(self) -> None:
+        """See Transport: nothing is open."""

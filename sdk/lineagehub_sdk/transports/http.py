@@ -43,6 +43,13 @@ class HttpTransport:
             refused += self._post(b'{"events":[' + b",".join(bodies) + b"]}")
         return refused
 
+    def close(self) -> None:
+        """See Transport."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
     def _post(self, body: bytes) -> int:
         status, headers, answer = self._exchange(body)
         if status in TRY_AGAIN:

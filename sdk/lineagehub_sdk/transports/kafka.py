@@ -6,7 +6,10 @@ imported when a producer is made, so that `import lineagehub_sdk` stays cheap.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from lineagehub_sdk import _wire
@@ -14,6 +17,7 @@ from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent
 
+CLOSE_SECONDS = 5.0
 INSTALL = "pip install 'lineagehub-sdk[kafka]'"
 Record = tuple[str, bytes, bytes | None, list[tuple[str, bytes]]]
 
@@ -67,6 +71,15 @@ class SignedProducer:
             future.cancel()
             raise TransportUnavailable("Kafka did not acknowledge in time") from error
 
+    def close(self) -> None:
+        """Close the connection. Everything sent is acknowledged already. May be repeated."""
+        import asyncio
+
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with contextlib.suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(producer.stop(), self._loop).result(CLOSE_SECONDS)
+
     async def _send(self, records: list[Record]) -> None:
         import asyncio
 
@@ -93,7 +106,8 @@ class SignedProducer:
                 bootstrap_servers=self._config.kafka_brokers, acks="all", enable_idempotence=idempotent, linger_ms=5
             )
             try:
-                await producer.start()
+                with _quiet(idempotent):
+                    await producer.start()
                 return producer
             except KafkaConnectionError:
                 await producer.stop()
@@ -103,6 +117,19 @@ class SignedProducer:
                 if not idempotent:
                     raise
         return None
+
+
+@contextlib.contextmanager
+def _quiet(wanted: bool) -> Iterator[None]:
+    """Keep aiokafka from reporting as an error what is only a question: whether the broker can."""
+    logger = logging.getLogger("aiokafka.producer.sender")
+    level = logger.level
+    if wanted:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class KafkaTransport:
@@ -127,3 +154,7 @@ class KafkaTransport:
             ]
         )
         return 0
+
+    def close(self) -> None:
+        """See Transport."""
+        self._producer.close()

@@ -21,3 +21,6 @@ class MemoryTransport:
         """See Transport."""
         self.events.extend(json.loads(event.body) for event in events)
         return 0
+
+    def close(self) -> None:
+        """See Transport: nothing is open."""

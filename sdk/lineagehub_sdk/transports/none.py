@@ -15,3 +15,6 @@ class NoneTransport:
     def send(self, events: list[PreparedEvent]) -> int:
         """See Transport."""
         return 0
+
+    def close(self) -> None:
+        """See Transport: nothing is open."""
