@@ -8,9 +8,10 @@ import uuid
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from tests.support.hub import Hub, children_of, start_hub
-from tests.support.marquez import start_marquez_double
+from tests.support.marquez import strict_marquez_in_a_thread
 from tests.support.waiting import wait_until
 
 SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
@@ -46,9 +47,9 @@ def _accepts(hub: Hub, event: dict[str, object]) -> bool:
 
 @pytest.mark.timeout(240)
 def test_marquez_gets_each_event_once_in_order_and_the_hub_survives_its_broker(tmp_path: Path) -> None:
-    with start_marquez_double() as marquez, start_hub(tmp_path, "--marquez", marquez.url) as hub:
+    with strict_marquez_in_a_thread() as marquez, start_hub(tmp_path, "--marquez", marquez.url) as hub:
         assert list(hub.ready["pids"]) == ["web", "lineage-store", "telemetry-store", "marquez"]
-        marquez.failures = [500, 503]
+        marquez.next_answers = [web.Response(status=500), web.Response(status=503)]
         run_id = str(uuid.uuid4())
         for second, kind in enumerate(("START", "RUNNING", "COMPLETE")):
             assert hub.post_json("/api/v1/lineage", _event(run_id, kind, second)).status == 201

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
+from lineagehub_agents.processors.lineage import MAXIMUM_EVENT_BYTES, LineageProcessor
+from lineagehub_agents.processors.verification import Verifier
 
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.reasons import Reason
 from lineagehub.settings import KafkaSettings
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
-from lineagehub_agents.processors.lineage import MAXIMUM_EVENT_BYTES, LineageProcessor
-from lineagehub_agents.processors.verification import Verifier
 from tests.support.signing import Tenancy, Writer
 
 TOPIC = "openlineage-events"
@@ -27,7 +27,7 @@ EVENT: dict[str, Any] = {
     "job": {"namespace": "analytics", "name": "nightly.orders"},
 }
 TENANCY = Tenancy()
-TENANT, _, _ = TENANCY.tenant()
+TENANT = TENANCY.tenant()[0]
 
 
 def check(writer: Writer, value: bytes) -> CheckedRecord:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
+from lineagehub_agents.processors.spans import SpansProcessor
+from lineagehub_agents.processors.verification import Verifier
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.reasons import Reason
 from lineagehub.settings import KafkaSettings
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
-from lineagehub_agents.processors.spans import SpansProcessor
-from lineagehub_agents.processors.verification import Verifier
 from tests.support.signing import Tenancy
 
 TOPIC = "otel-spans"
 NOW_MS = round(datetime.now(UTC).timestamp() * 1000)
 TENANCY = Tenancy()
-TENANT, _, _ = TENANCY.tenant()
+TENANT = TENANCY.tenant()[0]
 
 
 def check(value: bytes, kind: str = ContentKind.TRACES) -> CheckedRecord:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from lineagehub_agents.delivery.records import Partition, Record, Rejected
+from lineagehub_agents.processors.verification import Verifier
 
 from lineagehub.contract.control import Role
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.keys import api_key_key
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.settings import KafkaSettings
-from lineagehub_agents.delivery.records import Partition, Record, Rejected
-from lineagehub_agents.processors.verification import Verifier
 from tests.support.signing import Tenancy, Writer
 
 TOPIC = "openlineage-events"
