@@ -120,7 +120,7 @@ CASES: dict[str, tuple[Callable[[Tenancy], Record], Reason]] = {
     "no time": (lambda t: record(signed(t.tenant()[0]), taken_at_ms=-1), Reason.CLOCK_SKEW),
     "a key that may only read": (lambda t: record(signed(t.tenant(role=Role.READER)[0])), Reason.KEY_REVOKED),
     "a key that expired": (
-        lambda t: record(signed(t.tenant(lifetime=timedelta(seconds=-1))[0])),
+        lambda t: record(signed(t.tenant(lifetime=timedelta(days=-1))[0])),
         Reason.KEY_REVOKED,
     ),
 }
