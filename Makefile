@@ -4,13 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 
-.PHONY: up test check test-real setup lint types imports lock bench clean
+.PHONY: up test check test-real setup lint types imports lock clean
 
 up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
 
 test: setup ## Run the tests, with embedded parts.
-	$(BIN)/pytest tests --ignore=tests/real --ignore=tests/bench
+	$(BIN)/pytest tests --ignore=tests/real
 
 check: setup lint types imports test ## What CI runs first.
 
