@@ -1,0 +1,183 @@
+"""One contract for every sink (delivery/records.py): whole or not at all, a repeated token adds nothing, faults are told apart.
+
+ClickHouse is the real engine; Marquez, which is on no registry, is the strict stand-in. A sink that is not in SUBJECTS fails here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Sink, SinkBatch
+from lineagehub_agents.flows import FLOWS
+from lineagehub_agents.sinks.clickhouse import ClickHouseSink
+from lineagehub_agents.sinks.marquez import MarquezSink
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from lineagehub.contract.headers import Envelope
+from lineagehub.errors import Permanent, Retryable
+from lineagehub.settings import ClickHouseSettings, MarquezSettings, Settings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN
+from lineagehub.store.migrate import apply
+from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.marquez import start_strict_marquez
+
+
+@dataclass
+class Subject:
+    """A sink on its real other side. `good` and `bad` make values; `stored` counts what arrived of a marker."""
+
+    sink: Sink
+    absent: Sink
+    good: Callable[[str], bytes]
+    bad: bytes
+    stored: Callable[[str], Awaitable[int]]
+    knows_tokens: bool = True
+
+
+def _event(marker: str) -> bytes:
+    return json.dumps(
+        {
+            "eventType": "COMPLETE",
+            "eventTime": "2026-11-24T10:00:00Z",
+            "run": {"runId": str(uuid.uuid4())},
+            "job": {"namespace": "conformance", "name": marker},
+            "producer": "https://example.com",
+            "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        }
+    ).encode()
+
+
+def _spans(marker: str) -> bytes:
+    request = ExportTraceServiceRequest()
+    span = request.resource_spans.add().scope_spans.add().spans.add()
+    span.trace_id, span.span_id, span.name = uuid.uuid4().bytes, uuid.uuid4().bytes[:8], marker
+    return request.SerializeToString()
+
+
+@contextlib.asynccontextmanager
+async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
+    landing = {"lineage": LINEAGE_EVENTS_IN, "traces": OTLP_TRACES_IN}[table]
+    count = {
+        "lineage": "SELECT count() AS n FROM lineage_events WHERE JobName = {marker:String}",
+        "traces": "SELECT count() AS n FROM otel_traces WHERE SpanName = {marker:String}",
+    }[table]
+    with start_embedded_clickhouse(directory) as server:
+        settings = ClickHouseSettings(url=server.url)
+        async with ClickHouse(settings) as client:
+            await apply(client)
+
+            async def stored(marker: str) -> int:
+                return int((await client.select(count, {"marker": marker}))[0]["n"])
+
+            absent = ClickHouseSink(ClickHouse(ClickHouseSettings(url="http://127.0.0.1:1")), landing)
+            # A field of the envelope's last message that ends too early: what upb refuses before it ever comes here.
+            bad = b"\x0a\x7f"
+            good = _event if table == "lineage" else _spans
+            sink = ClickHouseSink(ClickHouse(settings), landing)
+            yield Subject(sink, absent, good, bad if table == "traces" else b"\xff", stored)
+
+
+@contextlib.asynccontextmanager
+async def _marquez(_: Path) -> AsyncIterator[Subject]:
+    async with start_strict_marquez() as marquez:
+
+        async def stored(marker: str) -> int:
+            return sum(event["job"]["name"] == marker for event in marquez.events)
+
+        sink = MarquezSink(MarquezSettings(url=marquez.url))
+        absent = MarquezSink(MarquezSettings(url="http://127.0.0.1:1"))
+        bad = json.dumps({"eventTime": None, "job": {"namespace": "n", "name": "j"}, "run": {"runId": "r"}}).encode()
+        yield Subject(sink, absent, _event, bad, stored, knows_tokens=False)
+
+
+SUBJECTS = {
+    "clickhouse lineage": lambda directory: _clickhouse(directory, "lineage"),
+    "clickhouse traces": lambda directory: _clickhouse(directory, "traces"),
+    "marquez": _marquez,
+}
+
+
+@pytest.fixture(scope="module", params=list(SUBJECTS))
+async def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Subject]:
+    """Each sink, started."""
+    async with SUBJECTS[request.param](tmp_path_factory.mktemp("sink")) as made:
+        await made.sink.start()
+        await made.absent.start()
+        yield made
+        await made.sink.close()
+        await made.absent.close()
+
+
+def _batch(*values: bytes, token: str | None = None) -> SinkBatch:
+    records = tuple(
+        CheckedRecord(
+            Record(Partition("topic", 0), offset, 1_763_978_400_000, None, value, ()),
+            value,
+            Envelope("team-a", "kid00000", uuid.uuid4().hex, 1_763_978_400_000, "kind"),
+            3_650,
+        )
+        for offset, value in enumerate(values)
+    )
+    return SinkBatch(token or uuid.uuid4().hex, records)
+
+
+async def test_a_batch_arrives_whole(subject: Subject) -> None:
+    marker, size = uuid.uuid4().hex, min(3, subject.sink.maximum_records)
+    await subject.sink.send(_batch(*(subject.good(marker) for _ in range(size))))
+    assert await subject.stored(marker) == size
+
+
+async def test_a_repeated_token_adds_nothing(subject: Subject, request: pytest.FixtureRequest) -> None:
+    if not subject.knows_tokens:
+        reason = "Marquez knows no tokens: delivery gives it one event a batch and commits each"
+        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+    marker, token = uuid.uuid4().hex, uuid.uuid4().hex
+    value = subject.good(marker)
+    await subject.sink.send(_batch(value, token=token))
+    await subject.sink.send(_batch(value, token=token))
+    assert await subject.stored(marker) == 1
+
+
+async def test_data_that_can_never_be_taken_are_permanent_and_store_nothing(
+    subject: Subject, request: pytest.FixtureRequest
+) -> None:
+    if request.node.callspec.id == "clickhouse lineage":
+        pytest.skip(
+            "its landing table takes any bytes as the event's text; what is no JSON is refused by the processor"
+        )
+    marker = uuid.uuid4().hex
+    good = [subject.good(marker)] if subject.sink.maximum_records > 1 else []
+    with pytest.raises(Permanent):
+        await subject.sink.send(_batch(*good, subject.bad))
+    assert await subject.stored(marker) == 0
+
+
+async def test_an_absent_other_side_is_retryable(subject: Subject) -> None:
+    with pytest.raises(Retryable):
+        await subject.absent.send(_batch(subject.good(uuid.uuid4().hex)))
+
+
+async def test_batches_of_several_partitions_may_be_sent_at_once(subject: Subject) -> None:
+    marker = uuid.uuid4().hex
+    await asyncio.gather(*(subject.sink.send(_batch(subject.good(marker))) for _ in range(4)))
+    assert await subject.stored(marker) == 4
+
+
+async def test_closing_may_be_repeated(subject: Subject) -> None:
+    await subject.absent.close()
+    await subject.absent.close()
+    await subject.absent.start()
+
+
+def test_every_sink_of_the_flows_is_a_subject() -> None:
+    settings = Settings(marquez=MarquezSettings(url="http://127.0.0.1:1"))
+    kinds = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
+    assert kinds == {ClickHouseSink, MarquezSink}
