@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.hub import Hub, children_of, clean_environment, start_hub, up_command, wait_dead
+from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.hub import Hub, children_of, clean_environment, is_alive, start_hub, up_command, wait_dead
 from tests.support.waiting import wait_until
 
 RUN_ID = "0190d0a2-0000-7000-8000-000000000001"
@@ -109,3 +110,23 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
 
         wait_until(stored_again, 20, "an event on a new broker, whose offsets begin at 0 again")
         assert json.loads(answer.body)
+
+
+def test_a_clickhouse_of_the_users_is_migrated_filled_and_left_running(tmp_path: Path) -> None:
+    with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
+        with start_hub(tmp_path / "hub", "--clickhouse", theirs.url) as hub:
+            assert hub.ready["clickhouse"] == theirs.url
+            assert len(children_of(hub.process.pid)) == 4
+            assert hub.post_json("/api/v1/lineage", EVENT).status == 201
+            wait_until(
+                lambda: hub.get(f"/api/v1/jobs/runs/{RUN_ID}").status == 200, 30, "the run in the user's ClickHouse"
+            )
+            assert hub.stop() == 0
+        assert is_alive(theirs.pid)
+
+
+def test_an_absent_clickhouse_is_one_sentence_and_exit_69_and_nothing_is_left(tmp_path: Path) -> None:
+    code, message = _refusal(tmp_path, "--port", "0", "--clickhouse", "http://127.0.0.1:1")
+    assert code == 69
+    assert "ClickHouse at http://127.0.0.1:1/ does not answer" in message
+    assert "Traceback" not in message
