@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 
 import structlog
 
@@ -58,7 +58,9 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
         if not await _until_first(control_view.wait_complete(None), stop):
             return 0
         for app in apps:
-            await app.start()
+            # Joining waits for the broker, for the group and for the topics: as long as it takes, unless we are to stop.
+            if not await _until_first(app.start(), stop):
+                return 0
         log.info("Agents started.", agents=list(names), operations=url)
         if on_ready is not None:
             on_ready(url)
@@ -80,15 +82,18 @@ def _stop_on_signals() -> asyncio.Event:
     return stop
 
 
-async def _until_first(work: object, stop: asyncio.Event) -> bool:
-    working = asyncio.ensure_future(work)  # type: ignore[call-overload]
+async def _until_first(work: Coroutine[None, None, object], stop: asyncio.Event) -> bool:
+    """Await `work`, or cancel it when `stop` is set; return whether it ended by itself. Raises what it raised."""
+    working = asyncio.ensure_future(work)
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finished = working.done()
     for task in (working, stopping):
         task.cancel()
     await asyncio.gather(working, stopping, return_exceptions=True)
-    return bool(finished)
+    if finished:
+        working.result()
+    return finished
 
 
 async def _stop_all(

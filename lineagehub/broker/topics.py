@@ -21,6 +21,7 @@ from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 
 ADMIN_TIMEOUT_SECONDS = 15.0
+VISIBLE_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,11 @@ class Difference:
 
 
 async def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[str]:
-    """Create the topics that are missing; return the names of those created. May be repeated; raises Unavailable."""
+    """Create the topics that are missing; return the names of those created. May be repeated; raises Unavailable.
+
+    Returns once the broker names all of them: Kafka acknowledges a creation before its metadata show it, and a Faust worker that
+    starts in between hangs joining its group (faust.md).
+    """
     async with _admin(kafka) as admin:
         existing = set(await admin.list_topics())
         missing = [topic for topic in topics if kafka.topic_name(topic) not in existing]
@@ -61,7 +66,10 @@ async def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -
                 raise Unavailable(
                     "kafka", f"The topic {name} could not be created: {for_code(code).__name__} {detail}."
                 )
-        return [kafka.topic_name(topic) for topic in missing]
+        names = [kafka.topic_name(topic) for topic in missing]
+        while not set(await admin.list_topics()).issuperset(names):  # noqa: ASYNC110 the broker gives no event
+            await asyncio.sleep(VISIBLE_PAUSE_SECONDS)
+        return names
 
 
 async def check_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[Difference]:

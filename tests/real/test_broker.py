@@ -40,6 +40,11 @@ async def test_topics_are_created_as_the_contract_says_and_every_difference_is_n
     config = {**OTEL_SPANS.config, "retention.ms": "1000"}
     await admin.create_topics([NewTopic("check-wrong", 1, 1, topic_configs=config)])
     await admin.close()
+
+    async def is_visible() -> bool:
+        return all(difference.aspect != "missing" for difference in await check_topics(wrong, (OTEL_SPANS,)))
+
+    await wait_until_async(is_visible, 30, "the broker's metadata to show the new topic")
     assert await check_topics(wrong, (OTEL_SPANS,)) == [
         Difference("check-wrong", "partitions", "4", "1"),
         Difference("check-wrong", "retention.ms", OTEL_SPANS.config["retention.ms"], "1000"),
