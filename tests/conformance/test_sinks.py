@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
+import pkgutil
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from lineagehub_agents import sinks
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Sink, SinkBatch
 from lineagehub_agents.flows import FLOWS
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
@@ -98,17 +101,21 @@ async def _marquez(_: Path) -> AsyncIterator[Subject]:
         yield Subject(sink, absent, _event, bad, stored, knows_tokens=False)
 
 
-SUBJECTS = {
-    "clickhouse lineage": lambda directory: _clickhouse(directory, "lineage"),
-    "clickhouse traces": lambda directory: _clickhouse(directory, "traces"),
-    "marquez": _marquez,
+Factory = Callable[[Path], contextlib.AbstractAsyncContextManager[Subject]]
+
+SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
+    "clickhouse lineage": (ClickHouseSink, lambda directory: _clickhouse(directory, "lineage")),
+    "clickhouse traces": (ClickHouseSink, lambda directory: _clickhouse(directory, "traces")),
+    "marquez": (MarquezSink, _marquez),
 }
 
 
 @pytest.fixture(scope="module", params=list(SUBJECTS))
 async def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Subject]:
     """Each sink, started."""
-    async with SUBJECTS[request.param](tmp_path_factory.mktemp("sink")) as made:
+    kind, make = SUBJECTS[request.param]
+    async with make(tmp_path_factory.mktemp("sink")) as made:
+        assert type(made.sink) is kind
         await made.sink.start()
         await made.absent.start()
         yield made
@@ -177,7 +184,11 @@ async def test_closing_may_be_repeated(subject: Subject) -> None:
     await subject.absent.start()
 
 
-def test_every_sink_of_the_flows_is_a_subject() -> None:
+def test_every_sink_of_the_flows_and_of_the_folder_is_a_subject() -> None:
     settings = Settings(marquez=MarquezSettings(url="http://127.0.0.1:1"))
-    kinds = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
-    assert kinds == {ClickHouseSink, MarquezSink}
+    modules = [
+        importlib.import_module(f"{sinks.__name__}.{found.name}") for found in pkgutil.iter_modules(sinks.__path__)
+    ]
+    in_folder = {value for module in modules for value in vars(module).values() if hasattr(value, "maximum_records")}
+    in_flows: set[object] = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
+    assert in_folder == in_flows == {kind for kind, _ in SUBJECTS.values()}

@@ -36,10 +36,17 @@ class EmbeddedClickHouse:
         self.process.wait(STOP_SECONDS)
 
 
+def server_command(data_dir: Path) -> list[str]:
+    """Return the command line of a server on a free port."""
+    return [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(data_dir), "--port", "0"]
+
+
 @contextlib.contextmanager
-def start_embedded_clickhouse(data_dir: Path, working_directory: Path | None = None) -> Iterator[EmbeddedClickHouse]:
-    """Start a server on a free port and wait until it listens; stop it at the end."""
-    command = [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(data_dir), "--port", "0"]
+def start_embedded_clickhouse(
+    data_dir: Path, working_directory: Path | None = None, *arguments: str
+) -> Iterator[EmbeddedClickHouse]:
+    """Start a server on a free port and wait until it listens; stop it at the end. `arguments` are added to the command."""
+    command = [*server_command(data_dir), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=working_directory)
     assert process.stdout is not None
     try:

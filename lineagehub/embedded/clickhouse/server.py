@@ -1,18 +1,24 @@
-"""The HTTP side of the embedded ClickHouse: one handler that answers as ClickHouse does, errors and headers included."""
+"""The HTTP side of the embedded ClickHouse: one handler that answers as ClickHouse does, errors and headers included.
+
+A failure answers ClickHouse's own status, 500 for most codes: that is the protocol its clients know. Who talks to it judges the code in
+`X-ClickHouse-Exception-Code`. An answer is whole before its first byte is sent, so an error never stands among rows.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import logging
 import time
 import uuid
-import zlib
 
 from aiohttp import web
 
-from lineagehub.embedded.clickhouse.errors import EngineError
-from lineagehub.embedded.clickhouse.request import Asked, read_request
-from lineagehub.embedded.clickhouse.sessions import Outcome, Sessions
-from lineagehub.embedded.clickhouse.statements import Insert, is_read, output_format, parse_insert
+from lineagehub.embedded.clickhouse.compression import gzipped
+from lineagehub.embedded.clickhouse.engine import Engine, Outcome
+from lineagehub.embedded.clickhouse.errors import EngineError, refusal
+from lineagehub.embedded.clickhouse.request import Asked, read_request, url_parameters
+from lineagehub.embedded.clickhouse.statements import read_statement
 
 _CONTENT_TYPES = {
     "JSON": "application/json; charset=UTF-8",
@@ -25,14 +31,12 @@ _CONTENT_TYPES = {
     "Parquet": "application/octet-stream",
     "Arrow": "application/octet-stream",
 }
-SHUTDOWN_SECONDS = 10.0
-LONGEST_LINE = 1 << 20
-"""A schema or a long query may stand in the URL."""
+_log = logging.getLogger(__name__)
 
 
-def create_app(sessions: Sessions) -> web.Application:
+def create_app(engine: Engine, receive_seconds: float) -> web.Application:
     """Return the application. It decodes bodies itself, and takes any size: it serves its own machine."""
-    server = _Server(sessions)
+    server = _Server(engine, receive_seconds)
     application = web.Application(client_max_size=0)
     application.add_routes(
         [web.get("/ping", server.ping), web.get("/", server.answer), web.post("/", server.answer)],
@@ -41,65 +45,73 @@ def create_app(sessions: Sessions) -> web.Application:
 
 
 class _Server:
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
+    def __init__(self, engine: Engine, receive_seconds: float) -> None:
+        self._engine = engine
+        self._receive_seconds = receive_seconds
 
     async def ping(self, _: web.Request) -> web.Response:
         return web.Response(text="Ok.\n")
 
     async def answer(self, request: web.Request) -> web.Response:
         began = time.monotonic()
-        query_id = request.query.get("query_id") or str(uuid.uuid4())
         headers = {
-            "X-ClickHouse-Query-Id": query_id,
+            "X-ClickHouse-Query-Id": _query_id(request),
             "X-ClickHouse-Server-Display-Name": "lineagehub-embedded",
             "X-ClickHouse-Timezone": "UTC",
         }
         try:
-            asked = await read_request(request)
+            asked = await read_request(request, self._receive_seconds)
             if not asked.statement.strip():
                 return web.Response(text="Ok.\n", headers=headers)
             outcome = await self._run(asked)
         except EngineError as error:
-            headers["X-ClickHouse-Exception-Code"] = str(error.code)
-            return web.Response(text=error.text + "\n", status=error.http_status, headers=headers)
-        return _response(asked, outcome, headers, time.monotonic() - began)
+            return _refused(error, headers)
+        except Exception as error:
+            _log.exception("A request failed in a way that was not foreseen.")
+            return _refused(refusal(1002, "UNKNOWN_EXCEPTION", f"{type(error).__name__}: {error}"), headers)
+        return _answered(asked, outcome, headers, time.monotonic() - began)
 
     async def _run(self, asked: Asked) -> Outcome:
-        if asked.read_only and not is_read(asked.statement):
-            raise EngineError("Code: 164. DB::Exception: Cannot execute query in readonly mode. (READONLY)")
-        insert = parse_insert(asked.statement)
-        if insert is not None and _brings_data(insert, asked):
-            return await self._sessions.insert(insert, asked.body, asked.database, asked.settings)
-        statement = asked.statement
-        if asked.body is not None:
-            rest = b"".join([chunk async for chunk in asked.body])
-            statement += "\n" + rest.decode(errors="surrogateescape") if rest else ""
-        return await self._sessions.query(
-            statement, asked.default_format, asked.database, asked.settings, asked.parameters
-        )
+        statement = read_statement(asked.statement)
+        if asked.body is not None and (statement.insert is None or not statement.insert.format):
+            # The rest of the statement stands in the body, behind a line feed (ClickHouse's HTTP interface).
+            rest = b"".join([piece async for piece in asked.body])
+            asked = dataclasses.replace(
+                asked, statement=asked.statement + b"\n" + rest if rest else asked.statement, body=None
+            )
+            statement = read_statement(asked.statement)
+        if statement.insert is not None and statement.insert.format:
+            return await self._engine.insert(asked, statement.insert, asked.body)
+        return await self._engine.query(asked, statement)
 
 
-def _brings_data(insert: Insert, asked: Asked) -> bool:
-    """Values inside the statement may be expressions and parameters, which only a query evaluates."""
-    return insert.format.lower() != "values" or not insert.data.strip()
+def _query_id(request: web.Request) -> str:
+    """Return the client's id, or one of our own if there is none or it cannot stand in a header."""
+    given = url_parameters(request).get("query_id", "")
+    return given if given and given.isascii() and given.isprintable() else str(uuid.uuid4())
 
 
-def _response(asked: Asked, outcome: Outcome, headers: dict[str, str], seconds: float) -> web.Response:
-    answered_format = output_format(asked.statement, asked.default_format)
-    headers["X-ClickHouse-Format"] = answered_format
+def _refused(error: EngineError, headers: dict[str, str]) -> web.Response:
+    headers["X-ClickHouse-Exception-Code"] = str(error.code)
+    return web.Response(text=error.text + "\n", status=error.http_status, headers=headers)
+
+
+def _answered(asked: Asked, outcome: Outcome, headers: dict[str, str], seconds: float) -> web.Response:
+    headers["X-ClickHouse-Format"] = outcome.format
     headers["X-ClickHouse-Summary"] = json.dumps(
         {
-            "read_rows": str(outcome.rows_read),
-            "written_rows": str(outcome.rows_written),
+            "read_rows": str(outcome.read_rows),
+            "read_bytes": str(outcome.read_bytes),
+            "written_rows": str(outcome.written_rows),
+            "written_bytes": str(outcome.written_bytes),
+            "result_rows": str(outcome.result_rows),
             "result_bytes": str(len(outcome.data)),
             "elapsed_ns": str(round(seconds * 1e9)),
         }
     )
-    headers["Content-Type"] = _CONTENT_TYPES.get(answered_format, "text/tab-separated-values; charset=UTF-8")
+    headers["Content-Type"] = _CONTENT_TYPES.get(outcome.format, "text/tab-separated-values; charset=UTF-8")
     data = outcome.data
     if asked.compress:
-        packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-        data = packer.compress(data) + packer.flush()
+        data = gzipped(data)
         headers["Content-Encoding"] = "gzip"
     return web.Response(body=data, headers=headers)
