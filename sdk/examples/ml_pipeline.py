@@ -3,19 +3,16 @@
 Needs LINEAGEHUB_URL and LINEAGEHUB_API_KEY; run: python sdk/examples/ml_pipeline.py
 """
 
-import os
 import random
 
-from lineagehub_sdk import flush, lineage_track, run
-
-LAKE = "s3://lake"
+from lineagehub_sdk import configure, flush, lineage_track, run
 
 try:
     from lineagehub_sdk.telemetry import configure_telemetry
-
-    provider = configure_telemetry(service_name="ml-pipeline") if os.environ.get("LINEAGEHUB_URL") else None
 except ImportError:
-    provider = None
+    configure_telemetry = None
+
+LAKE = "s3://lake"
 
 
 @lineage_track("ml_pipeline.ingest", inputs=["https://example.com/houses.csv"], outputs=[f"{LAKE}/houses/raw"])
@@ -44,12 +41,20 @@ def evaluate(slope: float, rows: list[tuple[float, float]]) -> float:
 
 
 if __name__ == "__main__":
+    config = configure()
+    provider = configure_telemetry("ml-pipeline", config) if configure_telemetry else None
     with run("ml_pipeline", description="Trains the model of house prices.") as pipeline:
         features = make_features(ingest())
         slope = train(features)
         error = evaluate(slope, features)
+    print(f"Trained: the mean error is {error:.2f}.")
     if provider is not None:
         provider.shutdown()
-    print(f"Trained: mean error {error:.2f}; run {pipeline.run_id}, with spans: {provider is not None}.")
+    print(
+        f"START and COMPLETE of the pipeline (run {pipeline.run_id}) and of its four stages, which name it as parent;"
+    )
+    print("a span each, in one trace." if provider is not None else "no spans: pip install 'lineagehub-sdk[otel]'.")
     print("Everything is sent." if flush(10) else "Not everything could be sent: see the warnings above.")
-    print(f"Look at {os.environ.get('LINEAGEHUB_URL', 'the hub')}/api/v1/jobs/runs/{pipeline.run_id}")
+    print("Look at the run:")
+    print('  curl -H "Authorization: Bearer $LINEAGEHUB_API_KEY" \\')
+    print(f"    '{config.hub_endpoint}/api/v1/jobs/runs/{pipeline.run_id}'")

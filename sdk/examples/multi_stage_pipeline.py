@@ -4,9 +4,8 @@ Needs LINEAGEHUB_URL and LINEAGEHUB_API_KEY; run: python sdk/examples/multi_stag
 """
 
 import asyncio
-import os
 
-from lineagehub_sdk import current_run, flush, lineage_track, run
+from lineagehub_sdk import configure, current_run, flush, lineage_track, run
 
 WAREHOUSE = "postgres://warehouse:5432"
 
@@ -43,12 +42,15 @@ async def stage(source: str) -> None:
 async def main() -> str:
     with run("multi_stage") as whole:
         await asyncio.gather(stage("shop"), stage("crm"))
-        inside = current_run()
-        assert inside is whole
-        return whole.run_id
+        assert current_run() is whole
+    return whole.run_id
 
 
 if __name__ == "__main__":
+    config = configure()
     run_id = asyncio.run(main())
+    print(f"START and COMPLETE of the pipeline (run {run_id}) and of two stages of three steps each; one step is FAIL.")
     print("Everything is sent." if flush(10) else "Not everything could be sent: see the warnings above.")
-    print(f"Look at {os.environ.get('LINEAGEHUB_URL', 'the hub')}/api/v1/jobs/runs/{run_id}")
+    print("Look at the run, and at the events:")
+    for path in (f"/api/v1/jobs/runs/{run_id}", "/api/v1/events/lineage?limit=20"):
+        print(f"  curl -H \"Authorization: Bearer $LINEAGEHUB_API_KEY\" '{config.hub_endpoint}{path}'")

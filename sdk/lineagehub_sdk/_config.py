@@ -7,6 +7,8 @@ Precedence, for each field by itself:
     3. LINEAGE_HUB_<NAME>           (aliases of the data-lineage-hub SDK)
     4. OPENLINEAGE_URL, OPENLINEAGE_API_KEY, OPENLINEAGE_NAMESPACE, OPENLINEAGE_DISABLED
     5. the default
+
+A value that cannot be read is reported, and the next source in this order decides. LINEAGEHUB_STRICT is read by `_guard`.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypedDict
+
+from lineagehub_sdk._guard import never_raise
+
+LONGEST_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -46,37 +52,78 @@ class LineageHubConfig:
         return self.transport or ("http" if self.hub_endpoint else "console")
 
 
-def _flag(text: str) -> bool:
-    return text.strip().lower() in ("1", "true", "yes", "on")
+class ConfigurationArguments(TypedDict, total=False):
+    """The arguments of `configure`: fields of LineageHubConfig; None is as good as absent."""
+
+    hub_endpoint: str | None
+    api_key: str | None
+    namespace: str | None
+    job_namespace: str | None
+    transport: str | None
+    kafka_brokers: str | None
+    timeout: float | None
+    batch_size: int | None
+    flush_interval: float | None
+    flush_timeout: float | None
+    queue_size: int | None
+    disabled: bool | None
 
 
-_VARIABLES: dict[str, tuple[tuple[str, ...], Callable[[str], Any]]] = {
-    "hub_endpoint": (("LINEAGEHUB_URL", "LINEAGE_HUB_HUB_ENDPOINT", "LINEAGE_HUB_ENDPOINT", "OPENLINEAGE_URL"), str),
-    "api_key": (("LINEAGEHUB_API_KEY", "LINEAGE_HUB_API_KEY", "OPENLINEAGE_API_KEY"), str),
-    "namespace": (("LINEAGEHUB_NAMESPACE", "LINEAGE_HUB_NAMESPACE"), str),
-    "job_namespace": (("LINEAGEHUB_JOB_NAMESPACE", "OPENLINEAGE_NAMESPACE"), str),
-    "transport": (("LINEAGEHUB_TRANSPORT",), str),
-    "kafka_brokers": (("LINEAGEHUB_KAFKA_BROKERS",), str),
-    "timeout": (("LINEAGEHUB_TIMEOUT", "LINEAGE_HUB_TIMEOUT"), float),
-    "batch_size": (("LINEAGEHUB_BATCH_SIZE", "LINEAGE_HUB_BATCH_SIZE"), int),
-    "flush_interval": (("LINEAGEHUB_FLUSH_INTERVAL", "LINEAGE_HUB_FLUSH_INTERVAL"), float),
-    "flush_timeout": (("LINEAGEHUB_FLUSH_TIMEOUT",), float),
-    "queue_size": (("LINEAGEHUB_QUEUE_SIZE",), int),
+def _text(value: object) -> str:
+    return str(value).strip()
+
+
+def _flag(value: object) -> bool:
+    return str(value).strip().lower() in ("1", "true", "yes", "on")
+
+
+def _seconds(value: Any) -> float:
+    seconds = float(value)
+    if not 0 <= seconds <= LONGEST_SECONDS:
+        raise ValueError(f"{value!r} is no number of seconds from 0 to {LONGEST_SECONDS:g}")
+    return seconds
+
+
+def _timeout(value: Any) -> float:
+    # A socket with a timeout of 0 does not wait at all.
+    return max(_seconds(value), 0.1)
+
+
+def _count(value: Any) -> int:
+    count = int(value)
+    if count < 1:
+        raise ValueError(f"{value!r} is no number above 0")
+    return count
+
+
+_FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
+    "hub_endpoint": (("LINEAGEHUB_URL", "LINEAGE_HUB_HUB_ENDPOINT", "LINEAGE_HUB_ENDPOINT", "OPENLINEAGE_URL"), _text),
+    "api_key": (("LINEAGEHUB_API_KEY", "LINEAGE_HUB_API_KEY", "OPENLINEAGE_API_KEY"), _text),
+    "namespace": (("LINEAGEHUB_NAMESPACE", "LINEAGE_HUB_NAMESPACE"), _text),
+    "job_namespace": (("LINEAGEHUB_JOB_NAMESPACE", "OPENLINEAGE_NAMESPACE"), _text),
+    "transport": (("LINEAGEHUB_TRANSPORT",), _text),
+    "kafka_brokers": (("LINEAGEHUB_KAFKA_BROKERS",), _text),
+    "timeout": (("LINEAGEHUB_TIMEOUT", "LINEAGE_HUB_TIMEOUT"), _timeout),
+    "batch_size": (("LINEAGEHUB_BATCH_SIZE", "LINEAGE_HUB_BATCH_SIZE"), _count),
+    "flush_interval": (("LINEAGEHUB_FLUSH_INTERVAL", "LINEAGE_HUB_FLUSH_INTERVAL"), _seconds),
+    "flush_timeout": (("LINEAGEHUB_FLUSH_TIMEOUT",), _seconds),
+    "queue_size": (("LINEAGEHUB_QUEUE_SIZE",), _count),
     "disabled": (("LINEAGEHUB_DISABLED", "LINEAGE_HUB_DRY_RUN", "OPENLINEAGE_DISABLED"), _flag),
 }
 
 
 def resolve(arguments: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> LineageHubConfig:
-    """Return the configuration of these arguments and this environment. Raises TypeError for an unknown argument, ValueError
-    for a value that cannot be read."""
+    """Return the configuration of these arguments and this environment. Raises under LINEAGEHUB_STRICT only."""
+    for name in arguments.keys() - _FIELDS.keys():
+        with never_raise(f"reading the argument {name}"):
+            raise TypeError(f"configure() takes {', '.join(_FIELDS)}")
     values: dict[str, Any] = {}
-    for name, (variables, read) in _VARIABLES.items():
-        for variable in variables:
-            if environment.get(variable, "") != "":
-                try:
-                    values[name] = read(environment[variable])
-                except ValueError as error:
-                    raise ValueError(f"{variable} is wrong: {error}.") from error
-                break
-    values |= {name: value for name, value in arguments.items() if value is not None}
+    for name, (variables, read) in _FIELDS.items():
+        given = [(f"the argument {name}", arguments.get(name))]
+        given += [(variable, environment.get(variable) or None) for variable in variables]
+        for source, value in given:
+            if value is not None:
+                with never_raise(f"reading {source}"):
+                    values[name] = read(value)
+                    break
     return LineageHubConfig(**values)

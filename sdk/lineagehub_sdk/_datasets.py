@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lineagehub_sdk._events import facet
+
 
 class AdapterType(str, Enum):
     """Where a dataset lives."""
@@ -48,34 +50,42 @@ class DatasetSpec:
     def to_openlineage_dataset(self) -> dict[str, Any]:
         """Return the dataset as OpenLineage has it."""
         kind = self.type.value if isinstance(self.type, Enum) else self.type
-        dataset: dict[str, Any] = {"namespace": self.namespace or kind, "name": self.name}
         form = self.format.value if isinstance(self.format, Enum) else self.format
+        dataset: dict[str, Any] = {"namespace": _without_credentials(self.namespace or kind), "name": self.name}
         if form != DataFormat.TABLE.value:
-            dataset["facets"] = {"storage": {"storageLayer": kind, "fileFormat": form}}
+            storage = facet("1-0-1/StorageDatasetFacet", storageLayer=kind, fileFormat=form)
+            dataset["facets"] = {"storage": storage}
         return dataset
 
 
 Dataset = str | Mapping[str, Any] | DatasetSpec
+Datasets = Iterable[Dataset] | Dataset | None
+"""What `inputs` and `outputs` may be: several datasets, or one by itself."""
 
 
-def to_openlineage(datasets: Iterable[Dataset] | None) -> list[dict[str, Any]]:
-    """Return the datasets as OpenLineage has them. Raises ValueError for one that has no name."""
-    return [_one(dataset) for dataset in datasets or ()]
+def several(datasets: Datasets) -> tuple[Any, ...]:
+    """Return what a user gave as a tuple: nothing, one dataset by itself, or several. Never raises; nothing is checked yet."""
+    if datasets is None:
+        return ()
+    if isinstance(datasets, str | Mapping | DatasetSpec) or not isinstance(datasets, Iterable):
+        return (datasets,)
+    return tuple(datasets)
 
 
-def _one(dataset: Dataset) -> dict[str, Any]:
+def to_openlineage(dataset: Dataset) -> dict[str, Any]:
+    """Return a dataset as OpenLineage has it. Raises TypeError or ValueError, which say what it needs."""
     if isinstance(dataset, DatasetSpec):
         return dataset.to_openlineage_dataset()
     if isinstance(dataset, str):
         return _from_text(dataset)
-    if "type" in dataset:
-        known = {
-            name: dataset[name] for name in ("type", "name", "format", "namespace") if dataset.get(name) is not None
-        }
+    if not isinstance(dataset, Mapping):
+        raise TypeError(f"a dataset is a text, a dict or a DatasetSpec, not {type(dataset).__name__}")
+    if dataset.get("type") and dataset.get("name"):
+        known = {name: dataset[name] for name in ("type", "name", "format", "namespace") if dataset.get(name)}
         return DatasetSpec(**known).to_openlineage_dataset()
     if not dataset.get("namespace") or not dataset.get("name"):
-        raise ValueError("A dataset needs a namespace and a name, or a type and a name.")
-    return dict(dataset)
+        raise ValueError("a dataset needs a namespace and a name, or a type and a name")
+    return {**dataset, "namespace": _without_credentials(dataset["namespace"])}
 
 
 def _from_text(text: str) -> dict[str, Any]:
@@ -84,9 +94,17 @@ def _from_text(text: str) -> dict[str, Any]:
 
     parts = urlsplit(text)
     if parts.scheme and parts.netloc and parts.path.strip("/"):
-        return {"namespace": f"{parts.scheme}://{parts.netloc}", "name": parts.path.strip("/")}
+        namespace = _without_credentials(f"{parts.scheme}://{parts.netloc}")
+        return {"namespace": namespace, "name": parts.path.strip("/")}
     if parts.scheme == "file" and parts.path:
         return {"namespace": "file", "name": parts.path}
-    if not text:
-        raise ValueError("A dataset's name is empty.")
-    return {"namespace": "default", "name": text}
+    if not text.strip():
+        raise ValueError("a dataset's name is empty")
+    return {"namespace": "default", "name": _without_credentials(text)}
+
+
+def _without_credentials(address: str) -> str:
+    """Connection strings carry passwords, before the host or behind a question mark; lineage is read by many."""
+    scheme, mark, rest = address.partition("://")
+    authority, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}" if mark else address

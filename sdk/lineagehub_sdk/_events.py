@@ -7,13 +7,22 @@ from datetime import datetime, timezone
 from typing import Any
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
-RUN_EVENT_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
+TRACE_FACET_SCHEMA = f"{PRODUCER}/facets/LineagehubTraceRunFacet.json#/$defs/LineagehubTraceRunFacet"
 _FACETS = "https://openlineage.io/spec/facets"
+
+LONGEST_MESSAGE = 10_000
+"""Characters of an error's message and of its stack trace (the end of it): facets are read by people."""
 
 
 def facet(schema: str, **values: Any) -> dict[str, Any]:
-    """Return a facet with its `_producer` and `_schemaURL`; `schema` is `{version}/{Name}`, for example "1-0-0/SQLJobFacet"."""
+    """Return a facet with its `_producer` and `_schemaURL`; `schema` is `{version}/{Name}`, for example "1-1-0/SQLJobFacet"."""
     return {"_producer": PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json#/$defs/{schema.partition('/')[2]}", **values}
+
+
+def custom_run_facet(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user's run facet, with `_producer` and `_schemaURL` (the base of all run facets) added when missing."""
+    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/RunFacet", **values}
 
 
 def run_event(
@@ -30,14 +39,25 @@ def run_event(
     """Return a RunEvent of now."""
     return {
         "eventType": event_type,
-        "eventTime": datetime.now(timezone.utc).isoformat(),
+        "eventTime": _now().isoformat(),
         "run": {"runId": run_id, "facets": dict(run_facets)},
         "job": {"namespace": job_namespace, "name": job_name, "facets": dict(job_facets)},
         "inputs": inputs,
         "outputs": outputs,
         "producer": PRODUCER,
-        "schemaURL": RUN_EVENT_SCHEMA,
+        "schemaURL": f"{CORE_SCHEMA}/RunEvent",
     }
+
+
+def documentation_facet(description: str) -> dict[str, Any]:
+    """Return the documentation job facet."""
+    return facet("1-1-0/DocumentationJobFacet", description=str(description))
+
+
+def tags_facet(tags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the tags job facet. Raises AttributeError for what is no mapping."""
+    entries = [{"key": str(key), "value": str(value), "source": "USER"} for key, value in tags.items()]
+    return facet("1-0-0/TagsJobFacet", tags=entries)
 
 
 def parent_facet(parent: tuple[str, str, str], root: tuple[str, str, str]) -> dict[str, Any]:
@@ -52,16 +72,27 @@ def error_facet(error: BaseException) -> dict[str, Any]:
     stack = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     return facet(
         "1-0-1/ErrorMessageRunFacet",
-        message=f"{type(error).__name__}: {error}",
+        message=describe(error)[:LONGEST_MESSAGE],
         programmingLanguage="python",
-        stackTrace=stack[-10_000:],
+        stackTrace=stack[-LONGEST_MESSAGE:],
     )
+
+
+def describe(error: BaseException) -> str:
+    """Return the type and the message of an error, also of one that cannot say its own."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}: its message cannot be read"
 
 
 def trace_facet(trace_id: str, span_id: str) -> dict[str, Any]:
     """Return our run facet that names the OpenTelemetry trace and span of the run."""
-    schema = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk/facets/TraceRunFacet.json"
-    return {"_producer": PRODUCER, "_schemaURL": schema, "traceId": trace_id, "spanId": span_id}
+    return {"_producer": PRODUCER, "_schemaURL": TRACE_FACET_SCHEMA, "traceId": trace_id, "spanId": span_id}
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _run_and_job(entry: tuple[str, str, str]) -> dict[str, Any]:

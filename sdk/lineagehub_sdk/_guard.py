@@ -5,22 +5,34 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 log = logging.getLogger("lineagehub_sdk")
 
-_reported: set[tuple[str, type[BaseException]]] = set()
+_reported: set[Hashable] = set()
 
 
 @contextlib.contextmanager
-def never_raise(doing: str) -> Iterator[None]:
-    """Swallow any Exception of the body and log it, once for each kind; re-raise under LINEAGEHUB_STRICT=1."""
+def never_raise(doing: str, *, strict: bool = True) -> Iterator[None]:
+    """Swallow any Exception of the body and log it, once for each kind.
+
+    Under LINEAGEHUB_STRICT=1 it is raised, unless `strict` is False: a user's exception on its way stays in the foreground.
+    """
     try:
         yield
     except Exception as error:
-        if os.environ.get("LINEAGEHUB_STRICT") == "1":
+        if strict and os.environ.get("LINEAGEHUB_STRICT") == "1":
             raise
-        kind = (doing, type(error))
-        if kind not in _reported:
-            _reported.add(kind)
-            log.warning("lineagehub: %s failed (%r); the pipeline goes on, without it.", doing, error)
+        warn_once((doing, type(error)), f"{doing} failed ({error!r}); the pipeline goes on, without it")
+
+
+def warn_once(kind: Hashable, message: str) -> None:
+    """Log a warning, unless this process has logged one of this kind before."""
+    if kind not in _reported:
+        _reported.add(kind)
+        warn(message)
+
+
+def warn(message: str) -> None:
+    """Log a warning, as one sentence that says whose it is."""
+    log.warning("lineagehub: %s.", message.rstrip("."))

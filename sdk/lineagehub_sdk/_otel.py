@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from lineagehub_sdk._events import describe
+from lineagehub_sdk._guard import never_raise
+
 if TYPE_CHECKING:
     from lineagehub_sdk._run import Run
 
@@ -43,8 +46,9 @@ def close_span(opened: Any, error: BaseException | None) -> None:
     if error is not None:
         from opentelemetry.trace import Status, StatusCode
 
-        span.record_exception(error)
-        span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+        with never_raise("recording an exception", strict=False):
+            span.record_exception(error)
+        span.set_status(Status(StatusCode.ERROR, describe(error)))
     entered.__exit__(None, None, None)
 
 

@@ -66,13 +66,34 @@ def signed_headers(
 
 
 def lineage_key(event: Mapping[str, Any]) -> bytes:
-    """Return the record key of an event: `run:` of the root, parent or own job; `job:`; `dataset:`."""
-    if "run" in event:
-        parent = event["run"].get("facets", {}).get("parent", {})
-        job = parent.get("root", {}).get("job") or parent.get("job") or event["job"]
-        return f"run:{job['namespace']}/{job['name']}".encode()
-    kind = "job" if "job" in event else "dataset"
-    return f"{kind}:{event[kind]['namespace']}/{event[kind]['name']}".encode()
+    """Return the record key of an event: `run:` of the root, parent or own job; `job:`; `dataset:`.
+
+    A malformed parent facet falls back to the own job. Raises ValueError for what is no OpenLineage event.
+    """
+    try:
+        if event.get("run") is not None:
+            return _named("run", _ancestor_job(event["run"]) or event["job"])
+        kind = "job" if "job" in event else "dataset"
+        return _named(kind, event[kind])
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("an event needs a job or a dataset, with a namespace and a name") from error
+
+
+def _ancestor_job(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    facets = run.get("facets")
+    parent = facets.get("parent") if isinstance(facets, dict) else None
+    root = parent.get("root") if isinstance(parent, dict) else None
+    for holder in (root, parent):
+        job = holder.get("job") if isinstance(holder, dict) else None
+        if isinstance(job, dict) and all(
+            job.get(part) and isinstance(job[part], str) for part in ("namespace", "name")
+        ):
+            return job
+    return None
+
+
+def _named(kind: str, entity: Mapping[str, Any]) -> bytes:
+    return f"{kind}:{entity['namespace']}/{entity['name']}".encode()
 
 
 def _checksum(body: str) -> str:

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lineagehub_sdk import _wire
+from lineagehub_sdk import _events, _wire
+from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
 from lineagehub.contract import keys, topics
 from lineagehub.contract.headers import ContentKind, Envelope, derive_signing_key, read_headers
+from lineagehub.web.endpoints import ENDPOINTS
+from lineagehub.web.receivers.lineage_ingest import MAXIMUM_EVENTS
 
 GOLDEN = Path(__file__).parent / "golden"
+MALFORMED_FACETS: tuple[Any, ...] = (
+    None,
+    [],
+    {"parent": None},
+    {"parent": []},
+    {"parent": {"job": None, "root": None}},
+    {"parent": {"job": {"namespace": "p"}, "root": {"job": {"namespace": "r", "name": ""}}}},
+    {"parent": {"job": {"namespace": "p", "name": "q"}, "root": {"job": {"namespace": 1, "name": "s"}}}},
+)
 MESSAGES = sorted(GOLDEN.rglob("*.json"))
 
 
@@ -23,6 +39,12 @@ def test_names_are_the_hubs() -> None:
     assert topics.OTEL_SPANS.name == _wire.OTEL_SPANS
     assert ContentKind.OPENLINEAGE.value == _wire.OPENLINEAGE
     assert ContentKind.TRACES.value == _wire.TRACES
+
+
+def test_routes_and_limits_are_the_hubs() -> None:
+    routes = {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
+    assert {("POST", _wire.HTTP_INGEST_PATH), ("POST", _wire.HTTP_TRACES_PATH)} <= routes
+    assert _wire.MAXIMUM_EVENTS_A_REQUEST == MAXIMUM_EVENTS
 
 
 def test_signing_keys_and_headers_are_the_hubs() -> None:
@@ -67,6 +89,8 @@ def test_a_mistyped_key_is_refused_as_the_hub_refuses_it() -> None:
             },
             "job": {"namespace": "n", "name": "j"},
         },
+        *({"run": {"facets": facets}, "job": {"namespace": "n", "name": "j"}} for facets in MALFORMED_FACETS),
+        {"run": None, "job": {"namespace": "n", "name": "j"}},
         {"job": {"namespace": "n", "name": "j"}},
         {"dataset": {"namespace": "n", "name": "d"}},
     ],
@@ -105,6 +129,32 @@ def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> 
     assert [[name, text.decode()] for name, text in headers] == message["headers"]
     if message["key"] is not None:
         assert _wire.lineage_key(json.loads(value)).decode() == message["key"]
+
+
+def test_this_sdk_still_makes_its_golden_event_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = json.loads((GOLDEN / "sdk-0.1" / "lineage.json").read_text())
+    fields = dict(message["headers"])
+    monkeypatch.setattr(_events, "_now", lambda: datetime(2026, 11, 24, 10, tzinfo=UTC))
+    event = _events.run_event(
+        event_type="START",
+        run_id="0190d0a2-0000-7000-8000-000000000001",
+        run_facets={},
+        job_namespace="default",
+        job_name="load_orders",
+        job_facets={},
+        inputs=[],
+        outputs=[],
+    )
+    prepared = replace(PreparedEvent.of(event, fields["lh-id"]), timestamp_ms=int(fields["lh-ts"]))
+    signer = Signer(LineageHubConfig(api_key=message["api_key"], namespace=fields["lh-ns"]))
+    topic, key, value, headers = signer.lineage(prepared)
+    assert key is not None
+    assert (topic, key.decode(), base64.b64encode(value).decode()) == (
+        message["topic"],
+        message["key"],
+        message["value"],
+    )
+    assert [[name, text.decode()] for name, text in headers] == message["headers"]
 
 
 def test_there_are_golden_messages() -> None:

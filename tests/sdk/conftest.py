@@ -1,8 +1,9 @@
-"""A strict double of the hub's ingest route, which answers as the hub does, and a clean SDK for each test."""
+"""A strict double of the hub's routes, which answers as the hub does, and a clean SDK for each test."""
 
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,56 +12,103 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _guard
+from lineagehub_sdk import _client, _guard, _otel
 from lineagehub_sdk.transports.memory import MemoryTransport
+
+PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
+
+
+@dataclass
+class Scripted:
+    """An answer in place of the receipt."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b"{}"
 
 
 @dataclass
 class HubDouble:
-    """What was received, and what to answer next: (status, headers); without an entry a receipt."""
+    """What was received, and what to answer next: a scripted answer, without one a receipt."""
 
-    url: str
-    requests: list[tuple[dict[str, str], list[dict[str, Any]]]] = field(default_factory=list)
-    answers: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    url: str = ""
+    requests: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
+    """Headers (names in lower case) and body of each request that was answered with a receipt."""
+    span_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[Scripted] = field(default_factory=list)
+    asked: int = 0
+    connections: int = 0
+    closes_silently: bool = False
+    """Whether it closes the connection after each answer without saying so, as a server does with an idle one."""
+    refused_names: set[str] = field(default_factory=set)
+    """A body with an event of such a job is refused as a whole."""
 
     @property
     def events(self) -> list[dict[str, Any]]:
         """Every event that was answered with a receipt."""
-        return [event for _, events in self.requests for event in events]
+        return [event for _, body in self.requests for event in body["events"]]
+
+    @property
+    def names(self) -> list[str]:
+        """The job names of the events."""
+        return [event["job"]["name"] for event in self.events]
+
+    def answer(self, path: str, headers: dict[str, str], body: bytes) -> Scripted:
+        """Answer one request."""
+        self.asked += 1
+        if path == "/v1/traces":
+            self.span_requests.append((headers, body))
+            return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
+        assert path == "/api/v1/lineage/ingest"
+        if self.answers:
+            return self.answers.pop(0)
+        document = json.loads(body)
+        events = document["events"]
+        if self.refused_names.intersection(event["job"]["name"] for event in events):
+            return Scripted(422, {}, b'{"detail": "The envelope is wrong."}')
+        self.requests.append((headers, document))
+        errors = [
+            {"index": index, "reason": "schema_invalid", "detail": "The event is wrong."}
+            for index, event in enumerate(events)
+            if event["job"]["name"] == "invalid"
+        ]
+        receipt = {
+            "accepted": len(events) - len(errors),
+            "rejected": len(errors),
+            "errors": errors,
+            "namespace": "demo",
+        }
+        return Scripted(200, {"Content-Type": "application/json"}, json.dumps(receipt).encode())
 
 
 @pytest.fixture
 def hub_double() -> Iterator[HubDouble]:
     """A running double."""
-    double = HubDouble("")
+    double = HubDouble()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            double.connections += 1
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            assert self.path == "/api/v1/lineage/ingest"
-            if double.answers:
-                status, headers = double.answers.pop(0)
-                answer = b"{}"
-            else:
-                events = json.loads(body)["events"]
-                double.requests.append((dict(self.headers), events))
-                status, headers = 200, {}
-                receipt = {"accepted": len(events), "rejected": 0, "errors": [], "namespace": "demo"}
-                answer = json.dumps(receipt).encode()
-            self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(answer))}.items():
+            answer = double.answer(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            self.send_response(answer.status)
+            for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer)
+            self.wfile.write(answer.body)
+            self.close_connection = double.closes_silently
 
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 the base class' name
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     double.url = f"http://127.0.0.1:{server.server_port}"
     yield double
@@ -71,11 +119,15 @@ def hub_double() -> Iterator[HubDouble]:
 
 @pytest.fixture(autouse=True)
 def _clean_sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.delenv("LINEAGEHUB_STRICT", raising=False)
+    for name in [name for name in os.environ if name.startswith(PREFIXES)]:
+        monkeypatch.delenv(name)
     _guard._reported.clear()
     yield
+    for client in list(_client._clients):
+        client.close(0)
     _client._current = None
     _client._clients.clear()
+    _otel.use_tracer(None)
 
 
 @pytest.fixture
@@ -85,3 +137,10 @@ def memory() -> Iterator[list[dict[str, Any]]]:
     sdk.configure(transport="memory", flush_interval=0.01)
     yield MemoryTransport.events
     MemoryTransport.events.clear()
+
+
+@pytest.fixture
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make pauses short where the other side names none."""
+    monkeypatch.setattr(_client, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(_client, "LONGEST_BACKOFF_SECONDS", 0.02)

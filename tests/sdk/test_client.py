@@ -1,4 +1,4 @@
-"""The client: never blocks, keeps what the hub does not take now, counts what it drops, survives a fork, flushes at exit."""
+"""The client: never blocks, keeps what is not taken now, counts what it drops, survives forks, flushes at exit."""
 
 from __future__ import annotations
 
@@ -7,89 +7,97 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
+from lineagehub_sdk import _client
 from lineagehub_sdk._client import Client, current_client
-from lineagehub_sdk._config import LineageHubConfig, resolve
+from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.transports import TRANSPORTS
+from lineagehub_sdk.transports.memory import MemoryTransport
 
-from tests.sdk.conftest import HubDouble
+from tests.sdk.conftest import HubDouble, Scripted
 from tests.support.hub import clean_environment
 from tests.support.waiting import wait_until
 
 EVENT = {"job": {"namespace": "n", "name": "j"}}
 
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+
+
+def _run_script(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=clean_environment() | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
 
 def test_import_brings_no_third_party_module() -> None:
-    code = (
+    result = _run_script(
         "import sys; before = set(sys.modules); import lineagehub_sdk; "
         "new = {name.split('.')[0] for name in set(sys.modules) - before}; "
         "print(sorted(new - set(sys.stdlib_module_names) - {'lineagehub_sdk'}))"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert result.stdout == "[]\n"
+    assert result.stdout == "[]\n", result.stderr
 
 
 def test_exactly_the_documented_names_are_public() -> None:
+    assert set(sdk.__all__) == {
+        "AdapterType",
+        "DataFormat",
+        "DatasetSpec",
+        "LineageHubConfig",
+        "LineageHubSdkError",
+        "Run",
+        "configure",
+        "current_run",
+        "emit",
+        "flush",
+        "lineage_track",
+        "run",
+    }
     assert all(hasattr(sdk, name) for name in sdk.__all__)
-    assert {"lineage_track", "run", "emit", "flush", "configure", "LineageHubConfig", "DatasetSpec"} <= set(sdk.__all__)
 
 
-def test_precedence_is_argument_then_ours_then_aliases_then_default() -> None:
-    environment = {"LINEAGEHUB_URL": "http://ours", "OPENLINEAGE_URL": "http://theirs", "OPENLINEAGE_API_KEY": "k"}
-    assert resolve({}, environment).hub_endpoint == "http://ours"
-    assert resolve({"hub_endpoint": "http://argument"}, environment).hub_endpoint == "http://argument"
-    assert resolve({}, environment).api_key == "k"
-    assert resolve({}, {}).effective_transport == "console"
-    assert resolve({}, environment | {"LINEAGEHUB_DISABLED": "true"}).effective_transport == "none"
+def test_every_transport_file_is_registered() -> None:
+    folder = Path(sdk.__file__).parent / "transports"
+    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
+    assert files == set(TRANSPORTS)
 
 
-def test_the_configuration_never_shows_the_key() -> None:
-    assert "secret" not in repr(LineageHubConfig(api_key="secret"))
-
-
-def test_events_go_in_batches_over_one_request_with_the_key(hub_double: HubDouble) -> None:
-    sdk.configure(hub_endpoint=hub_double.url, api_key="lh_key", flush_interval=0.2)
-    for number in range(250):
-        sdk.emit({**EVENT, "number": number})
-    assert sdk.flush(20)
-    assert [event["number"] for event in hub_double.events] == list(range(250))
-    assert max(len(events) for _, events in hub_double.requests) <= 100
-    assert hub_double.requests[0][0]["Authorization"] == "Bearer lh_key"
-
-
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_what_the_hub_does_not_take_now_is_sent_again(hub_double: HubDouble, status: int) -> None:
-    hub_double.answers = [(status, {"Retry-After": "1"}), (status, {"Retry-After": "nonsense"})]
-    sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.01)
+def test_an_unknown_transport_names_those_that_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    sdk.configure(transport="pigeon", flush_interval=0.0)
     sdk.emit(EVENT)
-    assert sdk.flush(20)
-    assert len(hub_double.events) == 1
+    assert sdk.flush(10)
+    assert current_client().refused == 1
+    assert "LINEAGEHUB_TRANSPORT is 'pigeon'; it is one of http, kafka" in caplog.text
 
 
-def test_what_the_hub_refuses_for_good_is_dropped_and_counted(hub_double: HubDouble) -> None:
-    hub_double.answers = [(422, {})]
-    sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.01)
-    client = current_client()
-    sdk.emit(EVENT)
-    assert sdk.flush(20)
-    assert (client.refused, client.sent) == (1, 0)
-
-
-def test_a_full_queue_drops_the_new_event_and_counts_it(hub_double: HubDouble) -> None:
-    hub_double.answers = [(503, {"Retry-After": "1"})]
+def test_a_full_queue_drops_the_new_event_and_counts_it(
+    hub_double: HubDouble, caplog: pytest.LogCaptureFixture
+) -> None:
+    hub_double.answers = [Scripted(503, {"Retry-After": "1"})]
     sdk.configure(hub_endpoint=hub_double.url, queue_size=5, flush_interval=0.0, batch_size=1)
     client = current_client()
     for _ in range(50):
         sdk.emit(EVENT)
     assert client.dropped >= 40
+    assert caplog.text.count("the queue is full") == 1
     assert sdk.flush(20)
     assert client.sent == 50 - client.dropped == len(hub_double.events)
 
 
-def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_later(hub_double: HubDouble) -> None:
-    sdk.configure(hub_endpoint="http://127.0.0.1:1", flush_interval=0.01)
+@pytest.mark.usefixtures("short_backoff")
+def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_when_it_is_there(
+    hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = hub_double.url.removeprefix("http://").split(":")
+    sdk.configure(hub_endpoint="http://127.0.0.1:1", flush_interval=0.0)
 
     @sdk.lineage_track("job")
     def work() -> int:
@@ -97,15 +105,65 @@ def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_later(hub_doub
 
     assert work() == 1
     assert not sdk.flush(0.2)
-    sdk.configure(transport="none")
+    transport = current_client()._transport
+    assert transport is not None
+    monkeypatch.setattr(transport, "_address", ("http", address[0], int(address[1])))
+    assert sdk.flush(20)
+    assert [event["eventType"] for event in hub_double.events] == ["START", "COMPLETE"]
 
 
-def test_events_of_openlineage_python_are_taken() -> None:
-    from lineagehub_sdk.transports.memory import MemoryTransport
+def test_a_fault_of_a_transport_ends_nothing_even_in_strict_mode(
+    monkeypatch: pytest.MonkeyPatch, memory: list[dict[str, Any]]
+) -> None:
+    monkeypatch.setenv("LINEAGEHUB_STRICT", "1")
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryTransport, "send", lambda self, events: 1 / 0)
+        sdk.emit(EVENT)
+        assert sdk.flush(10)
+    sdk.emit(EVENT)
+    assert sdk.flush(10)
+    assert (current_client().refused, current_client().sent, len(memory)) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"run": None},
+        {"run": {}, "job": None},
+        {"job": {"namespace": "n"}},
+        {**EVENT, "value": float("nan")},
+        {**EVENT, "value": object()},
+        {**EVENT, "value": b"bytes"},
+        7,
+    ],
+)
+def test_what_is_no_event_is_left_out_and_raises_nothing(event: Any, memory: list[dict[str, Any]]) -> None:
+    sdk.emit(event)
+    recursive: dict[str, Any] = dict(EVENT)
+    recursive["itself"] = recursive
+    sdk.emit(recursive)
+    sdk.emit(EVENT)
+    assert sdk.flush(10)
+    assert memory == [EVENT]
+    assert current_client().refused >= 1
+
+
+def test_an_event_id_that_is_none_is_refused(memory: list[dict[str, Any]]) -> None:
+    sdk.emit(EVENT, event_id="first")
+    sdk.emit(EVENT, event_id="0190D0A2-0000-7000-8000-000000000001")
+    assert sdk.flush(10)
+    assert (len(memory), current_client().refused) == (1, 1)
+
+
+def test_flush_raises_nothing_and_waits_for_nothing_when_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAGEHUB_FLUSH_TIMEOUT", "soon")
+    assert sdk.flush()
+
+
+def test_events_of_openlineage_python_are_taken(memory: list[dict[str, Any]]) -> None:
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 
-    MemoryTransport.events.clear()
-    sdk.configure(transport="memory", flush_interval=0.01)
     run = Run(runId="0190d0a2-0000-7000-8000-000000000001")
     sdk.emit(
         RunEvent(
@@ -113,32 +171,21 @@ def test_events_of_openlineage_python_are_taken() -> None:
         )
     )
     assert sdk.flush(10)
-    assert MemoryTransport.events[0]["job"] == {"namespace": "n", "name": "j", "facets": {}}
+    assert memory[0]["job"] == {"namespace": "n", "name": "j", "facets": {}}
 
 
-def test_events_emitted_just_before_the_end_are_flushed(hub_double: HubDouble) -> None:
-    code = "import lineagehub_sdk as sdk\nfor n in range(20): sdk.emit({'job': {'namespace': 'n', 'name': str(n)}})"
-    environment = clean_environment() | {"LINEAGEHUB_URL": hub_double.url, "LINEAGEHUB_API_KEY": "k"}
-    subprocess.run([sys.executable, "-c", code], env=environment, timeout=60, check=True)
-    assert len(hub_double.events) == 20
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
-def test_a_forked_child_sends_its_own_events_and_not_its_parents(hub_double: HubDouble) -> None:
-    code = """
-import os, sys
-import lineagehub_sdk as sdk
-sdk.configure(flush_interval=1.0)
-sdk.emit({"job": {"namespace": "n", "name": "parent"}})
-child = os.fork()
-if child == 0:
-    sdk.emit({"job": {"namespace": "n", "name": "child"}})
-    sys.exit(0 if sdk.flush(10) else 1)
-sys.exit(os.waitpid(child, 0)[1] or (0 if sdk.flush(10) else 2))
-"""
-    environment = clean_environment() | {"LINEAGEHUB_URL": hub_double.url, "LINEAGEHUB_API_KEY": "k"}
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=environment, timeout=60, check=True)
-    assert sorted(event["job"]["name"] for event in hub_double.events) == ["child", "parent"]
+def test_a_new_configuration_sends_what_the_former_had_and_ends_its_thread(hub_double: HubDouble) -> None:
+    sdk.configure(hub_endpoint=hub_double.url, flush_interval=10.0)
+    former = current_client()
+    sdk.emit(EVENT)
+    worker = former._worker
+    assert worker is not None
+    sdk.configure(transport="none")
+    wait_until(lambda: not worker.is_alive(), 10, "the former thread to end")
+    assert len(hub_double.events) == 1
+    former.emit(EVENT)
+    assert former.flush(10)
+    assert len(hub_double.events) == 2
 
 
 def test_emit_from_many_threads_loses_nothing(hub_double: HubDouble) -> None:
@@ -157,25 +204,112 @@ def test_emit_from_many_threads_loses_nothing(hub_double: HubDouble) -> None:
     assert len(hub_double.events) == 800
 
 
-def test_every_transport_file_is_registered() -> None:
-    from pathlib import Path
-
-    folder = Path(sdk.__file__).parent / "transports"
-    files = {path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")}
-    assert files == set(TRANSPORTS)
-
-
-def test_without_a_hub_events_are_printed_and_the_warning_names_the_variable() -> None:
-    code = "import lineagehub_sdk as sdk; sdk.emit({'job': {'namespace': 'n', 'name': 'j'}})"
-    result = subprocess.run(
-        [sys.executable, "-c", code], env=clean_environment(), capture_output=True, text=True, timeout=60
-    )
-    lines = result.stderr.splitlines()
-    assert sum("LINEAGEHUB_URL is not set" in line for line in lines) == 1
-    assert json.loads(lines[-1])["job"]["name"] == "j"
-
-
 def test_a_client_without_events_starts_no_thread() -> None:
-    before = threading.active_count()
-    Client(LineageHubConfig(transport="none"))
-    wait_until(lambda: threading.active_count() == before, 1, "no new thread")
+    before = threading.enumerate()
+    client = Client(LineageHubConfig(transport="none"))
+    assert client.flush(0)
+    assert threading.enumerate() == before
+
+
+def test_events_emitted_just_before_the_end_are_flushed(hub_double: HubDouble) -> None:
+    result = _run_script(
+        "import lineagehub_sdk as sdk\nfor n in range(20): sdk.emit({'job': {'namespace': 'n', 'name': str(n)}})",
+        LINEAGEHUB_URL=hub_double.url,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(hub_double.events) == 20
+
+
+def test_the_end_waits_no_longer_than_told_and_says_how_many_are_lost() -> None:
+    result = _run_script(
+        "import lineagehub_sdk as sdk\nfor n in range(3): sdk.emit({'job': {'namespace': 'n', 'name': str(n)}})",
+        LINEAGEHUB_URL="http://127.0.0.1:1",
+        LINEAGEHUB_FLUSH_TIMEOUT="0.6",
+    )
+    assert result.returncode == 0
+    assert "sending 3 events (up to 0.6 s, Ctrl-C to skip)" in result.stderr
+    assert "events lost: 3 not sent" in result.stderr
+
+
+def test_without_a_hub_events_are_printed_and_one_warning_names_the_variable() -> None:
+    code = "sdk.emit({'job': {'namespace': 'n', 'name': 'j'}}); sdk.flush()"
+    for configured in ("", "sdk.configure(timeout=1); sdk.configure(timeout=2); "):
+        result = _run_script(f"import lineagehub_sdk as sdk; {configured}{code}; {code}")
+        lines = result.stderr.splitlines()
+        assert sum("LINEAGEHUB_URL is not set" in line for line in lines) == 1
+        assert json.loads(lines[-1])["job"]["name"] == "j"
+
+
+@needs_fork
+def test_a_forked_child_sends_its_own_events_and_not_its_parents(hub_double: HubDouble) -> None:
+    result = _run_script(
+        """
+import os, sys
+import lineagehub_sdk as sdk
+sdk.configure(flush_interval=1.0)
+sdk.emit({"job": {"namespace": "n", "name": "parent"}})
+child = os.fork()
+if child == 0:
+    sdk.emit({"job": {"namespace": "n", "name": "child"}})
+    sys.exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""",
+        LINEAGEHUB_URL=hub_double.url,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert sorted(hub_double.names) == ["child", "parent"]
+
+
+@needs_fork
+def test_a_forked_child_that_emits_nothing_ends_at_once_and_a_fork_in_mid_emit_leaves_no_lock_held() -> None:
+    result = _run_script(
+        """
+import os, sys
+import lineagehub_sdk as sdk
+from lineagehub_sdk import _client
+sdk.emit({"job": {"namespace": "n", "name": "parent"}})
+with _client.current_client()._changed, _client._current_lock:
+    child = os.fork()
+    if child == 0:
+        sys.exit(0 if sdk.flush(0) and sdk.configure(transport="none") else 1)
+os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+""",
+        LINEAGEHUB_URL="http://127.0.0.1:1",
+    )
+    assert result.returncode == 0
+    assert "events lost" not in result.stderr
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_children_of_multiprocessing_flush_before_they_end(hub_double: HubDouble, method: str, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"""
+import multiprocessing
+import lineagehub_sdk as sdk
+
+@sdk.lineage_track
+def work(number):
+    return number
+
+if __name__ == "__main__":
+    work(0)
+    children = [multiprocessing.get_context({method!r}).Process(target=work, args=(n,)) for n in (1, 2)]
+    for child in children: child.start()
+    for child in children: child.join()
+"""
+    )
+    environment = clean_environment() | {"LINEAGEHUB_URL": hub_double.url}
+    result = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert len(hub_double.events) == 6
+    assert len({event["run"]["runId"] for event in hub_double.events}) == 3
+
+
+def test_pauses_grow_are_jittered_and_never_shorter_than_asked_for() -> None:
+    pauses = [[_client._pause_seconds(attempt, None) for _ in range(20)] for attempt in range(12)]
+    for attempt, several in enumerate(pauses):
+        ceiling = min(_client.FIRST_BACKOFF_SECONDS * 2**attempt, _client.LONGEST_BACKOFF_SECONDS)
+        assert all(ceiling / 2 <= pause <= ceiling for pause in several)
+        assert len(set(several)) > 1
+    assert all(10.0 <= _client._pause_seconds(0, 10.0) <= 11.0 for _ in range(20))

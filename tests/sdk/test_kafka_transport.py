@@ -1,80 +1,302 @@
-"""The kafka transport against a real broker: keys, headers and signature as the hub's contract says; the extra named when missing."""
+"""The kafka transport against a real broker: keys, headers and signature as the hub's contract says, and what its faults do."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
+import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
-from lineagehub_sdk import _otel
+from aiokafka.errors import MessageSizeTooLargeError
+from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.errors import TransportRefused
-from lineagehub_sdk.transports.kafka import KafkaTransport
+from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
+from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.trace import SpanContext
 
 from lineagehub.auth.api_keys import make_api_key
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.headers import derive_signing_key, read_headers
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
+from tests.support.hub import clean_environment
+from tests.support.proxy import proxied_broker
 
 KEY = make_api_key("dev")
+ARRIVE_SECONDS = 30
 
 
-@pytest.fixture(scope="module")
-def broker() -> Iterator[EmbeddedBroker]:
-    """A broker with the contract's topics."""
-    with start_embedded_broker() as running:
-        yield running
+class Arrivals:
+    """The records that one test, by its namespace, writes to a broker."""
+
+    def __init__(self, address: str, namespace: str, consumer: AIOKafkaConsumer) -> None:
+        self.address = address
+        self.namespace = namespace
+        self._consumer = consumer
+
+    def configuration(self, **others: Any) -> dict[str, Any]:
+        """Return what leads the SDK here."""
+        return _configuration(kafka_brokers=self.address, namespace=self.namespace, **others)
+
+    async def take(self, count: int) -> list[Any]:
+        """Return the next `count` records of this test."""
+        taken: list[Any] = []
+        async with asyncio.timeout(ARRIVE_SECONDS):
+            while len(taken) < count:
+                record = await self._consumer.getone()
+                if dict(record.headers)["lh-ns"] == self.namespace.encode():
+                    taken.append(record)
+        return taken
+
+    async def names(self, count: int) -> list[str]:
+        """Return the job names of the next `count` lineage records."""
+        return [json.loads(record.value)["job"]["name"] for record in await self.take(count)]
 
 
-async def test_lineage_and_spans_arrive_signed_by_the_key(broker: EmbeddedBroker) -> None:
-    from lineagehub_sdk.telemetry import configure_telemetry
-
-    await apply_topics(broker.settings())
-    config = sdk.configure(
-        transport="kafka", kafka_brokers=broker.address, api_key=KEY.text, namespace="team-a", flush_interval=0.01
-    )
-    provider = configure_telemetry("service", config)
-    with sdk.run("outer") as outer, sdk.run("inner"):
-        pass
-    provider.shutdown()
-    _otel.use_tracer(None)
-    assert sdk.flush(30)
-
+@contextlib.asynccontextmanager
+async def _consuming(broker: EmbeddedBroker) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
         "openlineage-events", "otel-spans", bootstrap_servers=broker.address, auto_offset_reset="earliest"
     )
     await consumer.start()
     try:
-        records = [await consumer.getone() for _ in range(5)]
+        yield consumer
     finally:
         await consumer.stop()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def consumer() -> AsyncIterator[tuple[EmbeddedBroker, AIOKafkaConsumer]]:
+    """A broker with the contract's topics, and who reads them."""
+    with start_embedded_broker() as broker:
+        await apply_topics(broker.settings())
+        async with _consuming(broker) as running:
+            yield broker, running
+
+
+@pytest.fixture
+def kafka(consumer: tuple[EmbeddedBroker, AIOKafkaConsumer]) -> Arrivals:
+    """What this test writes."""
+    broker, running = consumer
+    return Arrivals(broker.address, f"team-{uuid.uuid4().hex[:8]}", running)
+
+
+def _configuration(**others: Any) -> dict[str, Any]:
+    configured = {"transport": "kafka", "kafka_brokers": "127.0.0.1:1", "api_key": KEY.text, "namespace": "team-a"}
+    return {**configured, "flush_interval": 0.01, **others}
+
+
+async def _flush() -> bool:
+    return await asyncio.to_thread(sdk.flush, ARRIVE_SECONDS)
+
+
+def _emit(*names: str) -> None:
+    for name in names:
+        sdk.emit({"job": {"namespace": "n", "name": name}})
+
+
+async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
+    config = sdk.configure(**kafka.configuration())
+    provider = configure_telemetry("service", config)
+    with sdk.run("outer") as outer, sdk.run("inner"):
+        pass
+    provider.shutdown()
+    assert await _flush()
+
+    records = await kafka.take(5)
     signing_key = derive_signing_key(KEY.secret, KEY.kid)
     for record in records:
         envelope, signature = read_headers(record.headers)
-        assert (envelope.namespace, envelope.key_id) == ("team-a", KEY.kid)
+        assert (envelope.namespace, envelope.key_id) == (kafka.namespace, KEY.kid)
         assert envelope.signature(signing_key, record.topic, record.value) == signature
+    assert len({dict(record.headers)["lh-id"] for record in records}) == 5
+
     lineage = [record for record in records if record.topic == "openlineage-events"]
     assert {record.key for record in lineage} == {b"run:default/outer"}
-    trace_ids = {json.loads(record.value)["run"]["facets"]["lineagehub_trace"]["traceId"] for record in lineage}
-    assert len(trace_ids) == 1
-    spans = [record for record in records if record.topic == "otel-spans"]
-    request = ExportTraceServiceRequest.FromString(spans[0].value)
+    facets = [json.loads(record.value)["run"]["facets"]["lineagehub_trace"] for record in lineage]
+    (spans,) = [record for record in records if record.topic == "otel-spans"]
+    assert spans.key is None
+    request = ExportTraceServiceRequest.FromString(spans.value)
     sent = [span for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans]
-    assert {span.trace_id.hex() for span in sent} == trace_ids
-    runs = {pair.value.string_value for span in sent for pair in span.attributes if pair.key == "lineage.run_id"}
-    assert outer.run_id in runs
+    assert {(span.trace_id.hex(), span.span_id.hex()) for span in sent} == {
+        (facet["traceId"], facet["spanId"]) for facet in facets
+    }
+    attributes = [{pair.key: pair.value.string_value for pair in span.attributes} for span in sent]
+    assert {
+        "lineage.run_id": outer.run_id,
+        "lineage.job_namespace": "default",
+        "lineage.job_name": "outer",
+    } in attributes
+
+
+async def test_events_of_a_job_keep_their_order(kafka: Arrivals) -> None:
+    sdk.configure(**kafka.configuration(batch_size=7))
+    for number in range(60):
+        sdk.emit({"job": {"namespace": "n", "name": "ordered"}, "number": number})
+    assert await _flush()
+    assert [json.loads(record.value)["number"] for record in await kafka.take(60)] == list(range(60))
+
+
+async def test_a_broker_that_was_away_gets_everything_when_it_is_back() -> None:
+    async with proxied_broker() as (broker, proxy):
+        await apply_topics(broker.settings())
+        sdk.configure(**_configuration(kafka_brokers=broker.address, timeout=1.0))
+        _emit("before")
+        assert await _flush()
+        await proxy.cut()
+        _emit("during")
+        assert not await asyncio.to_thread(sdk.flush, 0.5)
+        await proxy.restore()
+        _emit("after")
+        assert await _flush()
+        assert (current_client().sent, current_client().refused) == (3, 0)
+        async with _consuming(broker) as running:
+            names: set[str] = set()
+            while names != {"before", "during", "after"}:
+                # A record whose acknowledgement was lost comes twice, with one id: the hub takes it once.
+                names.update(await Arrivals(broker.address, "team-a", running).names(1))
+
+
+async def test_a_record_larger_than_the_topic_takes_costs_no_other(
+    kafka: Arrivals, caplog: pytest.LogCaptureFixture
+) -> None:
+    sdk.configure(**kafka.configuration(flush_interval=0.5))
+    _emit("first")
+    sdk.emit({"job": {"namespace": "n", "name": "huge"}, "text": "x" * 10_000_000})
+    _emit("last")
+    assert await _flush()
+    assert sorted(await kafka.names(2)) == ["first", "last"]
+    assert (current_client().sent, current_client().refused) == (2, 1)
+    assert "too_large" in caplog.text
+
+
+async def test_events_emitted_just_before_the_end_are_flushed_to_a_broker_known_by_name(kafka: Arrivals) -> None:
+    environment = clean_environment() | {
+        "LINEAGEHUB_TRANSPORT": "kafka",
+        "LINEAGEHUB_KAFKA_BROKERS": kafka.address.replace("127.0.0.1", "localhost"),
+        "LINEAGEHUB_API_KEY": KEY.text,
+        "LINEAGEHUB_NAMESPACE": kafka.namespace,
+        "LINEAGEHUB_FLUSH_TIMEOUT": "30",
+    }
+    code = "import lineagehub_sdk as sdk; sdk.emit({'job': {'namespace': 'n', 'name': 'last words'}})"
+    result = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert (result.returncode, [line for line in result.stderr.splitlines() if "sending 1 events" not in line]) == (
+        0,
+        [],
+    )
+    assert await kafka.names(1) == ["last words"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system cannot fork")
+async def test_a_forked_child_connects_by_itself_and_leaves_its_parents_connection_alone(kafka: Arrivals) -> None:
+    code = f"""
+import os, sys
+import lineagehub_sdk as sdk
+from lineagehub_sdk.telemetry import configure_telemetry
+config = sdk.configure(**{kafka.configuration()!r})
+provider = configure_telemetry("service", config)
+def work(name):
+    with sdk.run(name):
+        pass
+    assert sdk.flush(30) and provider.force_flush()
+work("parent")
+child = os.fork()
+if child == 0:
+    work("child")
+    sys.exit(0)
+code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+work("parent again")
+sys.exit(code)
+"""
+    result = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    records = await kafka.take(9)
+    lineage = [json.loads(record.value) for record in records if record.topic == "openlineage-events"]
+    assert sorted(event["job"]["name"] for event in lineage) == ["child"] * 2 + ["parent"] * 2 + ["parent again"] * 2
+    assert len([record for record in records if record.topic == "otel-spans"]) == 3
+
+
+async def test_spans_are_split_into_records_that_their_topic_takes(kafka: Arrivals) -> None:
+    spans = [_span(number, "x" * 300_000) for number in range(7)]
+    exporter = KafkaSpanExporter(LineageHubConfig(**kafka.configuration()))
+    assert (await asyncio.to_thread(exporter.export, spans)).name == "SUCCESS"
+    exporter.shutdown()
+    requests = [ExportTraceServiceRequest.FromString(record.value) for record in await kafka.take(3)]
+    names = [span.name for request in requests for span in request.resource_spans[0].scope_spans[0].spans]
+    assert sorted(names) == [str(number) for number in range(7)]
+
+
+async def test_spans_may_be_exported_from_a_thread_that_runs_an_event_loop(kafka: Arrivals) -> None:
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(KafkaSpanExporter(LineageHubConfig(**kafka.configuration()))))
+    with provider.get_tracer("t").start_as_current_span("inside a loop"):
+        pass
+    provider.shutdown()
+    (record,) = await kafka.take(1)
+    request = ExportTraceServiceRequest.FromString(record.value)
+    assert request.resource_spans[0].scope_spans[0].spans[0].name == "inside a loop"
+
+
+def _span(number: int, text: str) -> ReadableSpan:
+    context = SpanContext(trace_id=1, span_id=number + 1, is_remote=False)
+    return ReadableSpan(name=str(number), context=context, attributes={"text": text}, start_time=1, end_time=2)
 
 
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (LineageHubConfig(), "LINEAGEHUB_KAFKA_BROKERS and LINEAGEHUB_NAMESPACE"),
-        (LineageHubConfig(kafka_brokers="x", namespace="n", api_key="lh_dev_mistyped"), "mistyped"),
+        ({"namespace": ""}, "LINEAGEHUB_NAMESPACE"),
+        ({"kafka_brokers": ""}, "LINEAGEHUB_KAFKA_BROKERS"),
+        ({"api_key": ""}, "LINEAGEHUB_API_KEY"),
+        ({"api_key": KEY.text[:-1]}, "mistyped"),
     ],
 )
-def test_what_is_missing_is_named(config: LineageHubConfig, words: str) -> None:
+def test_what_is_missing_is_named(config: dict[str, str], words: str) -> None:
     with pytest.raises(TransportRefused, match=words):
-        KafkaTransport(config)
+        KafkaTransport(LineageHubConfig(**_configuration(**config)))
+
+
+def test_without_aiokafka_the_command_that_installs_it_is_shown(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "lineagehub_sdk._kafka_producer", None)
+    sdk.configure(**_configuration())
+    _emit("job")
+    assert sdk.flush(10)
+    assert "pip install 'lineagehub-sdk[kafka]'" in caplog.text
+
+
+def test_a_signer_writes_nothing_of_the_key_but_its_public_id() -> None:
+    _, _, _, headers = Signer(LineageHubConfig(**_configuration())).spans(b"", "0" * 32, 1)
+    assert KEY.kid.encode() == dict(headers)["lh-kid"]
+    assert not any(KEY.secret.encode() in value for _, value in headers)
+
+
+def test_the_brokers_own_refusal_of_a_size_is_told_from_its_absence() -> None:
+    from lineagehub_sdk._kafka_producer import _reason
+
+    assert _reason(None) is None
+    assert "too_large" in (_reason(MessageSizeTooLargeError()) or "")
+    with pytest.raises(OSError, match="away"):
+        _reason(OSError("away"))

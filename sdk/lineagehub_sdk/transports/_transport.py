@@ -21,21 +21,33 @@ class PreparedEvent:
 
     @classmethod
     def of(cls, event: dict[str, Any], event_id: str) -> PreparedEvent:
-        """Encode an event now, so that later changes of the caller's dict do not matter. Raises TypeError, ValueError, KeyError."""
+        """Encode an event now, so that later changes of the caller's dict do not matter.
+
+        Raises TypeError or ValueError for what is no JSON, ValueError for what is no event.
+        """
         body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
         return cls(body, event_id, _wire.lineage_key(event), time.time_ns() // 1_000_000)
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An event that the other side will never take, and why."""
+
+    event: PreparedEvent
+    reason: str
+
+
 class Transport(Protocol):
-    """Sends batches. May be called again with the same batch."""
+    """Sends batches. May be called again with the same batch: the hub recognises an event that it has."""
 
-    def send(self, events: list[PreparedEvent]) -> int:
-        """Send all events; return how many the other side refused for good.
+    def send(self, events: list[PreparedEvent]) -> list[Refusal]:
+        """Send all events; return those that were refused for good.
 
-        Raises TransportUnavailable (send them again) or TransportRefused (never send them again).
+        Raises TransportUnavailable (send them again) or TransportRefused (never send them again). Anything else that it
+        raises counts as the latter.
         """
         ...
 
     def close(self) -> None:
-        """Close what is open. Called once, when the process ends and everything is flushed."""
+        """Close what is open. Called once; nothing is sent afterwards."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 
 class ConsoleTransport:
@@ -14,11 +14,11 @@ class ConsoleTransport:
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 
-    def send(self, events: list[PreparedEvent]) -> int:
+    def send(self, events: list[PreparedEvent]) -> list[Refusal]:
         """See Transport."""
         for event in events:
             print(event.body.decode(), file=sys.stderr)  # noqa: T201 what it is for
-        return 0
+        return []
 
     def close(self) -> None:
         """See Transport: nothing is open."""

@@ -6,7 +6,7 @@ import json
 from typing import Any, ClassVar
 
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 
 class MemoryTransport:
@@ -17,10 +17,10 @@ class MemoryTransport:
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 
-    def send(self, events: list[PreparedEvent]) -> int:
+    def send(self, events: list[PreparedEvent]) -> list[Refusal]:
         """See Transport."""
         self.events.extend(json.loads(event.body) for event in events)
-        return 0
+        return []
 
     def close(self) -> None:
         """See Transport: nothing is open."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 
 class NoneTransport:
@@ -12,9 +12,9 @@ class NoneTransport:
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 
-    def send(self, events: list[PreparedEvent]) -> int:
+    def send(self, events: list[PreparedEvent]) -> list[Refusal]:
         """See Transport."""
-        return 0
+        return []
 
     def close(self) -> None:
         """See Transport: nothing is open."""
