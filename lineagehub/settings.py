@@ -90,6 +90,9 @@ class AgentsSettings(_Group):
     batch_bytes: int = Field(
         16 * MEBIBYTE, gt=0, description="Bytes in one insert at most (a larger record goes alone)."
     )
+    batch_rows: int = Field(
+        100_000, ge=1, description="Rows in one insert at most (a record that becomes more goes alone)."
+    )
     batch_seconds: float = Field(0.5, gt=0, description="A batch waits no longer than this for more records.")
     batch_ranges: str = Field("kafka", description="Where batch ranges are recorded: `kafka`, or a directory.")
     session_timeout_seconds: int = Field(20, ge=1)

@@ -91,7 +91,7 @@ class FlowApp:
             sink=route.sink(self._settings),
             processor=route.processor(verifier),
             dead_letters=dead_letters,
-            limits=BatchLimits(agents.batch_records, agents.batch_bytes, agents.stuck_after_seconds),
+            limits=BatchLimits(agents.batch_records, agents.batch_bytes, agents.batch_rows, agents.stuck_after_seconds),
         )
 
     def _add_agent(self, route: Route) -> None:

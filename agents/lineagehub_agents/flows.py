@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
 from lineagehub_agents.delivery.records import Processor, Sink
 from lineagehub_agents.processors.lineage import LineageProcessor
-from lineagehub_agents.processors.spans import SpansProcessor
+from lineagehub_agents.processors.telemetry import logs_processor, metrics_processor, traces_processor
 from lineagehub_agents.processors.verification import Verifier
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
 from lineagehub_agents.sinks.marquez import MarquezSink
@@ -48,6 +48,13 @@ def _marquez(settings: Settings) -> Sink:
 
 FLOWS: tuple[Flow, ...] = (
     Flow("lineage-store", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _clickhouse(LINEAGE_EVENTS_IN)),)),
-    Flow("telemetry-store", (Route(OTEL_SPANS, SpansProcessor, _clickhouse(OTLP_TRACES_IN)),)),
+    Flow(
+        "telemetry-store",
+        (
+            Route(OTEL_SPANS, traces_processor, _clickhouse(OTLP_TRACES_IN)),
+            Route(OTEL_METRICS, metrics_processor, _clickhouse(OTLP_METRICS_IN)),
+            Route(OTEL_LOGS, logs_processor, _clickhouse(OTLP_LOGS_IN)),
+        ),
+    ),
     Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _marquez),)),
 )

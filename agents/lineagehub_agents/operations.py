@@ -67,15 +67,21 @@ class DeliveryCollector:
         """Yield the metrics of all flows."""
         labels = ["agent", "topic"]
         delivered = CounterMetricFamily("lineagehub_delivered_records", "Records written to the sink.", labels=labels)
+        rows = CounterMetricFamily("lineagehub_delivered_rows", "Spans, points, logs, events written.", labels=labels)
+        rendered = CounterMetricFamily(
+            "lineagehub_rendered_values", "Attribute maps and arrays rendered outside of ClickHouse.", labels=labels
+        )
         dead = CounterMetricFamily("lineagehub_dead_lettered_records", "Records dead-lettered.", labels=labels)
         fault = GaugeMetricFamily("lineagehub_sink_fault", "1 while the sink fails.", labels=labels)
         for app in self._apps:
             for topic, deliverer in app.deliverers.items():
                 values = [app.flow.name, topic]
                 delivered.add_metric(values, deliverer.state.delivered)
+                rows.add_metric(values, deliverer.state.delivered_rows)
+                rendered.add_metric(values, deliverer.state.rendered_values)
                 dead.add_metric(values, deliverer.state.dead_lettered)
                 fault.add_metric(values, 1.0 if deliverer.state.fault else 0.0)
-        yield from (delivered, dead, fault)
+        yield from (delivered, rows, rendered, dead, fault)
 
 
 def _flow_state(app: FlowApp) -> dict[str, object]:

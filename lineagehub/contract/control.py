@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from lineagehub.contract.namespaces import Namespace
+from lineagehub.contract.signals import Signal
 
 
 class Role(StrEnum):
@@ -47,6 +49,9 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 }
 
 
+RetentionDays = Annotated[int, Field(ge=1, le=3650)]
+
+
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -54,7 +59,11 @@ class _Record(BaseModel):
 
 
 class NamespaceRecord(_Record):
-    """One tenant. `id` is its identity: a deleted and re-created name is another namespace."""
+    """One tenant.
+
+    `id` is its identity: a deleted and re-created name is another namespace. `signal_retention_days` goes before
+    `retention_days` for the signals in it.
+    """
 
     id: UUID
     name: Namespace
@@ -63,10 +72,15 @@ class NamespaceRecord(_Record):
     owners: tuple[str, ...] = ()
     job_namespaces: tuple[str, ...] = ()
     discoverable: bool = False
-    retention_days: int = Field(ge=1, le=3650, default=30)
+    retention_days: RetentionDays = 30
+    signal_retention_days: dict[Signal, RetentionDays] = {}
     tags: dict[str, str] = {}
     created_at: AwareDatetime
     updated_at: AwareDatetime
+
+    def retention_days_of(self, signal: Signal) -> int:
+        """Return how long data of a signal are kept, in days."""
+        return self.signal_retention_days.get(signal, self.retention_days)
 
 
 class ApiKeyRecord(_Record):

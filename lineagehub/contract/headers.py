@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from lineagehub.contract.signals import Signal
+
 VERSION = "1"
 MAXIMUM_HEADERS = 32
 """More headers than this on one record is an attack: brokers accept 100,000 (security.md section 1)."""
@@ -51,6 +53,19 @@ class ContentKind(StrEnum):
     TRACES = "otlp-traces+protobuf"
     METRICS = "otlp-metrics+protobuf"
     LOGS = "otlp-logs+protobuf"
+
+    @property
+    def signal(self) -> Signal:
+        """The signal that such a value carries."""
+        return _SIGNALS[self]
+
+
+_SIGNALS = {
+    ContentKind.OPENLINEAGE: Signal.LINEAGE,
+    ContentKind.TRACES: Signal.TRACES,
+    ContentKind.METRICS: Signal.METRICS,
+    ContentKind.LOGS: Signal.LOGS,
+}
 
 
 class BadEnvelope(ValueError):

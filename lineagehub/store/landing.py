@@ -16,18 +16,21 @@ _VARINT, _BYTES = 0, 2
 
 @dataclass(frozen=True, slots=True)
 class LandingTable:
-    """A Null table with views behind it; `schema` is the text of its .proto file."""
+    """A Null table with views behind it; `schema` is the text of its .proto files."""
 
     name: str
     schema: str
 
 
-def _landing_table(name: str, schema_file: str) -> LandingTable:
-    return LandingTable(name, (files("lineagehub.store") / "schemas" / schema_file).read_text())
+def _landing_table(name: str, *schema_files: str) -> LandingTable:
+    schemas = files("lineagehub.store") / "schemas"
+    return LandingTable(name, "\n".join((schemas / file).read_text() for file in schema_files))
 
 
 LINEAGE_EVENTS_IN = _landing_table("lineage_events_in", "lineage_event.proto")
-OTLP_TRACES_IN = _landing_table("otlp_traces_in", "otlp_traces.proto")
+OTLP_TRACES_IN = _landing_table("otlp_traces_in", "otlp_envelope.proto", "otlp_traces.proto")
+OTLP_METRICS_IN = _landing_table("otlp_metrics_in", "otlp_envelope.proto", "otlp_metrics.proto")
+OTLP_LOGS_IN = _landing_table("otlp_logs_in", "otlp_envelope.proto", "otlp_logs.proto")
 
 
 def insert_settings(table: LandingTable, token: str) -> dict[str, str]:
@@ -40,7 +43,6 @@ def insert_settings(table: LandingTable, token: str) -> dict[str, str]:
         "format_schema_source": "string",
         "format_schema": table.schema,
         "format_schema_message_name": "Envelope",
-        "input_format_protobuf_oneof_presence": "1",
         "input_format_parallel_parsing": "0",
         "max_insert_threads": "1",
         "async_insert": "0",

@@ -11,7 +11,7 @@ from lineagehub.contract.lineage import LineageEvent
 from lineagehub.store.queries.events import EventsPage
 from lineagehub.store.queries.graph import LineageGraph
 from lineagehub.store.queries.runs import Run
-from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint, json_of
+from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint, Handler, json_of
 from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
 from lineagehub.web.ops.health import Health, Liveness, Readiness, read_health, read_liveness, read_readiness
 from lineagehub.web.ops.metrics import read_metrics
@@ -37,9 +37,31 @@ from lineagehub.web.queries.runs import read_run
 from lineagehub.web.queries.traces import Trace, read_trace
 from lineagehub.web.receivers.lineage import EventReceipt, receive_lineage
 from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_batch
+from lineagehub.web.receivers.otlp_logs import receive_logs
+from lineagehub.web.receivers.otlp_metrics import receive_metrics
 from lineagehub.web.receivers.otlp_traces import receive_traces
 
 INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
+
+
+def _otlp(signal: str, handler: Handler, message: str, items: str) -> Endpoint:
+    return Endpoint(
+        "POST",
+        f"/v1/{signal}",
+        handler,
+        f"Send {items} by OTLP/HTTP.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=Content((PROTOBUF, JSON), None, f"Export{message}ServiceRequest of opentelemetry-proto."),
+        responses={
+            200: Content(
+                (PROTOBUF, JSON), None, f"Export{message}ServiceResponse; rejected {items} in partial_success."
+            )
+        },
+        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
+        speaks_otlp=True,
+    )
+
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
@@ -69,20 +91,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         responses={200: json_of(IngestReceipt, "The broker has the accepted ones.")},
         problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
     ),
-    Endpoint(
-        "POST",
-        "/v1/traces",
-        receive_traces,
-        "Send spans by OTLP/HTTP.",
-        INGEST,
-        scope=Scope.INGEST_WRITE,
-        request=Content((PROTOBUF, JSON), None, "ExportTraceServiceRequest of opentelemetry-proto."),
-        responses={
-            200: Content((PROTOBUF, JSON), None, "ExportTraceServiceResponse; rejected spans in partial_success.")
-        },
-        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
-        speaks_otlp=True,
-    ),
+    _otlp("traces", receive_traces, "Trace", "spans"),
+    _otlp("metrics", receive_metrics, "Metrics", "data points"),
+    _otlp("logs", receive_logs, "Logs", "log records"),
     Endpoint(
         "GET",
         "/api/v1/lineage",

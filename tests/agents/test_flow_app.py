@@ -18,7 +18,7 @@ import pytest
 from lineagehub_agents.app import FlowApp
 from lineagehub_agents.delivery.records import Record, SinkBatch
 from lineagehub_agents.flows import Flow, Route
-from lineagehub_agents.processors.spans import SpansProcessor
+from lineagehub_agents.processors.telemetry import traces_processor
 
 from lineagehub.broker.backlog import is_delivered
 from lineagehub.broker.producer import Producer
@@ -93,7 +93,7 @@ class Running:
 
     def new_app(self) -> FlowApp:
         """Return another life of the same flow, on the same sink."""
-        flow = Flow("flow-under-test", (Route(OTEL_SPANS, SpansProcessor, lambda _: self.sink),))
+        flow = Flow("flow-under-test", (Route(OTEL_SPANS, traces_processor, lambda _: self.sink),))
         return FlowApp(flow, self.settings, self.tenancy.directory, self.producer)
 
     async def send(self, count: int, writer: Writer | None = None) -> list[str]:

@@ -1,23 +1,46 @@
-"""Everything real goes in and comes out: the shared corpus of lineage events and trace payloads, through the running hub."""
+"""Everything real goes in and comes out: the shared corpus of lineage events and OTLP payloads, through the running hub."""
 
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
+import pytest
+from google.protobuf.json_format import MessageToDict
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from tests.support.corpus import trace_payloads, valid_lineage_events
+from tests.support.corpus import otlp_payloads, valid_lineage_events
 from tests.support.hub import Answer, Hub
-from tests.support.otlp_rows import COLUMNS, expected_rows
+from tests.support.otlp_rows import logs, metrics, traces
 from tests.support.waiting import wait_until
 
 STORED_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One OTLP signal: its messages, and what rows they must give."""
+
+    name: str
+    request_type: Any
+    response_type: Any
+    rows: Any
+
+
+SIGNALS = {
+    name: Signal(name, getattr(service, f"{messages}Request"), getattr(service, f"{messages}Response"), rows)
+    for name, service, messages, rows in (
+        ("traces", trace_service_pb2, "ExportTraceService", traces),
+        ("metrics", metrics_service_pb2, "ExportMetricsService", metrics),
+        ("logs", logs_service_pb2, "ExportLogsService", logs),
+    )
+}
 
 
 def test_every_valid_lineage_event_is_accepted_and_stored_untouched(hub: Hub) -> None:
@@ -42,26 +65,31 @@ def test_every_valid_lineage_event_is_accepted_and_stored_untouched(hub: Hub) ->
     assert not different, f"{len(different)} events were changed on their way"
 
 
-def test_every_trace_payload_is_stored_with_the_columns_that_the_real_collector_gives(hub: Hub) -> None:
+@pytest.mark.parametrize("signal", SIGNALS.values(), ids=SIGNALS)
+def test_every_otlp_payload_is_stored_with_the_columns_that_the_real_collector_gives(hub: Hub, signal: Signal) -> None:
+    started_at = time.time()
     expected: Counter[str] = Counter()
-    for path, encoding, decoded in trace_payloads():
+    for path, encoding, decoded in otlp_payloads(signal.name):
         headers = {"Content-Type": "application/json" if encoding == "json" else "application/x-protobuf"}
         if encoding.endswith("gzip"):
             headers["Content-Encoding"] = "gzip"
-        answer = hub.request("POST", "/v1/traces", path.read_bytes(), headers)
+        answer = hub.request("POST", f"/v1/{signal.name}", path.read_bytes(), headers)
         assert answer.status == 200, (path.name, answer.body)
-        # A request without a single span has no decoded file: the collector made nothing of it.
-        request = ExportTraceServiceRequest.FromString(decoded.read_bytes() if decoded.exists() else b"")
-        rows = expected_rows(request, "demo")
-        assert len(rows) + _rejected(answer, encoding) == _span_count(request), path.name
-        expected.update(_key(row) for row in rows)
-    trace_ids = {json.loads(key)["TraceId"] for key in expected}
+        # A request without a single item has no decoded file: the collector made nothing of it.
+        request = signal.request_type.FromString(decoded.read_bytes() if decoded.exists() else b"")
+        tables = signal.rows.expected_rows(request, "demo")
+        kept = sum(len(rows) for rows in tables.values())
+        assert kept + _rejected(answer, encoding, signal) == signal.rows.item_count(request), path.name
+        expected.update(_key(table, row) for table, rows in tables.items() for row in rows)
 
     def stored() -> Counter[str]:
-        rows = hub.rows(f"SELECT {COLUMNS} FROM otel_traces")
-        return Counter(_key(row) for row in rows if row["TraceId"] in trace_ids)
+        return Counter(
+            _key(table, row)
+            for table, columns in signal.rows.TABLES.items()
+            for row in hub.rows(f"SELECT {columns} FROM {table} WHERE ReceivedAt >= {started_at:.3f}")
+        )
 
-    wait_until(lambda: stored().total() >= expected.total(), STORED_SECONDS, f"{expected.total()} spans to be stored")
+    wait_until(lambda: stored().total() >= expected.total(), STORED_SECONDS, f"{expected.total()} rows to be stored")
     found = stored()
     assert not expected - found, (
         f"missing or different: {list(expected - found)[:2]} instead of {list(found - expected)[:2]}"
@@ -69,15 +97,14 @@ def test_every_trace_payload_is_stored_with_the_columns_that_the_real_collector_
     assert found == expected
 
 
-def _rejected(answer: Answer, encoding: str) -> int:
+def _rejected(answer: Answer, encoding: str, signal: Signal) -> int:
     if encoding == "json":
-        return int(answer.json().get("partialSuccess", {}).get("rejectedSpans", 0))
-    return int(ExportTraceServiceResponse.FromString(answer.body).partial_success.rejected_spans)
+        partial = answer.json().get("partialSuccess", {})
+    else:
+        response = signal.response_type.FromString(answer.body)
+        partial = MessageToDict(response).get("partialSuccess", {})
+    return sum(int(count) for name, count in partial.items() if name.startswith("rejected"))
 
 
-def _span_count(request: ExportTraceServiceRequest) -> int:
-    return sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
-
-
-def _key(row: dict[str, Any]) -> str:
-    return json.dumps(row, sort_keys=True, ensure_ascii=False)
+def _key(table: str, row: dict[str, Any]) -> str:
+    return f"{table} {json.dumps(row, sort_keys=True, ensure_ascii=False)}"

@@ -33,10 +33,10 @@ def valid_lineage_events() -> list[Path]:
     ]
 
 
-def trace_payloads() -> list[tuple[Path, str, Path]]:
-    """Return (payload, encoding, decoded) of every trace request; decoded is what the real collector made of it."""
+def otlp_payloads(kind: str) -> list[tuple[Path, str, Path]]:
+    """Return (payload, encoding, decoded) of every traces, metrics or logs request; decoded: what the real collector made of it."""
     corpus = require_corpus()
     with (corpus / "otlp" / "INDEX.tsv").open() as index:
         rows = list(csv.DictReader(index, delimiter="\t"))
-    names = [(Path(row["file"]).name, row["encoding"]) for row in rows if row["kind"] == "traces"]
+    names = [(Path(row["file"]).name, row["encoding"]) for row in rows if row["kind"] == kind]
     return [(corpus / "otlp" / name, encoding, corpus / "otlp-decoded" / f"{name}.pb") for name, encoding in names]

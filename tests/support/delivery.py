@@ -139,7 +139,7 @@ class Worker:
             sink=RecordingSink(world, self._commit, sink_records),
             processor=KindProcessor(),
             dead_letters=RecordingDeadLetters(world, self._commit),  # type: ignore[arg-type]  # Its one method, without Kafka.
-            limits=BatchLimits(batch_records, 1_000_000, ENDLESS_SECONDS),
+            limits=BatchLimits(batch_records, 1_000_000, 1_000_000, ENDLESS_SECONDS),
         )
 
     def join(self, *others: Worker) -> None:

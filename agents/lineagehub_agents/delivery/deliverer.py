@@ -27,10 +27,11 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """When a batch is full, and how long a failing sink is waited for."""
+    """When a batch is full, and how long a failing sink is waited for. `rows`: of the sink's tables; a record may become many."""
 
     records: int
     bytes: int
+    rows: int
     stuck_after_seconds: float
 
 
@@ -39,8 +40,16 @@ class DeliveryState:
     """What operations want to know of a deliverer: counts since start, and what fails at present, by partition."""
 
     delivered: int = 0
+    delivered_rows: int = 0
+    rendered_values: int = 0
     dead_lettered: int = 0
     faults: dict[Partition, str] = field(default_factory=dict)
+
+    def note_delivered(self, batch: SinkBatch) -> None:
+        """Count a batch that the sink has taken."""
+        self.delivered += len(batch.records)
+        self.delivered_rows += sum(checked.rows for checked in batch.records)
+        self.rendered_values += sum(checked.rendered_values for checked in batch.records)
 
     @property
     def fault(self) -> str:
@@ -71,8 +80,21 @@ class _Checked:
         token = f"{self.partition}:{self.range.first}-{self.range.last}@{self.first_timestamp_ms}"
         return SinkBatch(token, self.records)
 
-    def halves(self) -> tuple[_Checked, _Checked]:
-        middle = len(self.records) // 2
+    def cut(self, maximum_rows: int) -> list[_Checked]:
+        """Return it in parts of at most `maximum_rows` rows; a record with more is alone in its part."""
+        parts: list[_Checked] = []
+        rest, rows, taken = self, 0, 0
+        for checked in self.records:
+            if taken and rows + checked.rows > maximum_rows:
+                part, rest = rest.split(taken)
+                parts.append(part)
+                rows = taken = 0
+            rows += checked.rows
+            taken += 1
+        return [*parts, rest]
+
+    def split(self, middle: int) -> tuple[_Checked, _Checked]:
+        """Return the records before the index `middle` and those from it on."""
         split = self.records[middle].record.offset
         return (
             self._part(self.range.first, split - 1, self.records[:middle], self.first_timestamp_ms),
@@ -172,10 +194,12 @@ class Deliverer:
         try:
             for batch in assigned.batcher.take_batches():
                 checked = await self._check(partition, batch, assigned)
-                if checked.records:
-                    await self._record_range(checked, assigned)
-                    await self._send(checked, assigned)
-                assigned.delivered_to = checked.range.last + 1
+                # A replayed range is sent as it was recorded: its token names it.
+                for part in [checked] if batch.replayed else checked.cut(self.limits.rows):
+                    if part.records:
+                        await self._record_range(part, assigned)
+                        await self._send(part, assigned)
+                    assigned.delivered_to = part.range.last + 1
             assigned.interrupted = False
         except AssignmentLost as lost:
             log.info("A batch is left to the partition's next owner.", partition=str(partition), detail=str(lost))
@@ -223,7 +247,7 @@ class Deliverer:
         batch = checked.batch
         refusal = await self._refusal_of(batch, checked.partition, assigned)
         if refusal is None:
-            self.state.delivered += len(batch.records)
+            self.state.note_delivered(batch)
             self._refusals.end()
         elif len(checked.records) == 1:
             only = checked.records[0]
@@ -231,7 +255,7 @@ class Deliverer:
             await self._dead_letter(only.record, rejection, assigned)
         else:
             log.warning("The sink refuses a batch; looking for the bad record.", token=batch.token, error=str(refusal))
-            for half in checked.halves():
+            for half in checked.split(len(checked.records) // 2):
                 await self._record_range(half, assigned)
                 await self._send(half, assigned)
 

@@ -38,12 +38,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """A record whose origin is proved and whose value parses: fit for a sink."""
+    """A record whose origin is proved and whose value parses: fit for a sink.
+
+    `rows`: how many rows of its main tables it becomes. `rendered_values`: values that the processor had to render itself.
+    """
 
     record: Record
     value: bytes
     envelope: Envelope
     retention_days: int
+    rows: int = 1
+    rendered_values: int = 0
 
 
 class Rejected(Exception):

@@ -15,6 +15,7 @@ import orjson
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.signals import Signal
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
 from lineagehub_agents.processors.verification import Verifier
 
@@ -41,7 +42,8 @@ class LineageProcessor:
                 _validate(event, record)
         except _UnfitEvent as unfit:
             raise Rejected(unfit.reason, str(unfit), envelope.namespace) from unfit
-        return CheckedRecord(record, value, envelope, self._verifier.retention_days(envelope.namespace))
+        retention_days = self._verifier.retention_days(envelope.namespace, Signal.LINEAGE)
+        return CheckedRecord(record, value, envelope, retention_days)
 
 
 class _UnfitEvent(Exception):

@@ -14,6 +14,7 @@ from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.contract.control import ROLE_SCOPES, Scope
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.signals import Signal
 from lineagehub.settings import KafkaSettings
 from lineagehub_agents.delivery.records import Record, Rejected
 
@@ -65,10 +66,10 @@ class Verifier:
             )
         return envelope
 
-    def retention_days(self, namespace: str) -> int:
-        """Return how long the namespace keeps its data, in days."""
+    def retention_days(self, namespace: str, signal: Signal) -> int:
+        """Return how long the namespace keeps data of a signal, in days."""
         record = self._directory.namespaces.get(namespace)
-        return record.retention_days if record else DEFAULT_RETENTION_DAYS
+        return record.retention_days_of(signal) if record else DEFAULT_RETENTION_DAYS
 
     def is_hub(self, envelope: Envelope) -> bool:
         """Whether the hub's own web signed: then it has validated the value too."""

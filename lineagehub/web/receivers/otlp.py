@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,7 +47,8 @@ LARGE_REQUESTS = web.AppKey("large_requests", asyncio.Semaphore)
 class Signal:
     """One OTLP signal.
 
-    `levels`: the repeated fields from request to item. `fault_of` tells what is wrong with an item, if anything.
+    `levels`: the repeated fields from request to scope. `items`: the repeated field of the items, as the answer counts them;
+    `holders_of` gives the messages of a scope that have it. `fault_of` tells what is wrong with an item, if anything.
     """
 
     name: str
@@ -56,8 +57,10 @@ class Signal:
     request_type: type[Message]
     response_type: type[Message]
     json: MessageEncoder
-    levels: tuple[str, str, str]
+    levels: tuple[str, str]
+    items: str
     fault_of: Callable[[Any], Fault | None]
+    holders_of: Callable[[Any], Iterable[Message]] = lambda scope: (scope,)
 
     @property
     def maximum_record_bytes(self) -> int:
@@ -136,47 +139,51 @@ def _without_faults(part: bytes, signal: Signal, faults: Counter[Fault]) -> byte
         message = signal.request_type.FromString(part)
     except DecodeError as error:
         raise Refused(INVALID_PROTOBUF, f"The body is no {signal.request_type.DESCRIPTOR.name}: {error}.") from error
-    resources, scopes, items = signal.levels
+    resources, scopes = signal.levels
     kept = dropped = 0
     for resource in getattr(message, resources):
         for scope in getattr(resource, scopes):
-            good = []
-            for item in getattr(scope, items):
-                fault = signal.fault_of(item)
-                if fault is None:
-                    good.append(item)
-                else:
-                    faults[fault] += 1
-            kept += len(good)
-            missing = len(getattr(scope, items)) - len(good)
-            if missing:
-                dropped += missing
-                _keep_only(scope, items, good)
+            for holder in signal.holders_of(scope):
+                items = getattr(holder, signal.items)
+                good = [item for item in items if not _is_at_fault(item, signal, faults)]
+                kept += len(good)
+                if len(good) < len(items):
+                    dropped += len(items) - len(good)
+                    _keep_only(holder, signal.items, good)
     if not kept:
         return None
     return message.SerializeToString() if dropped else part
 
 
-def _keep_only(scope: Message, items: str, good: list[Any]) -> None:
+def _is_at_fault(item: Any, signal: Signal, faults: Counter[Fault]) -> bool:
+    fault = signal.fault_of(item)
+    if fault is None:
+        return False
+    faults[fault] += 1
+    return True
+
+
+def _keep_only(holder: Message, items: str, good: list[Any]) -> None:
     # Deleting items one by one would be quadratic.
-    replacement = type(scope)()
-    replacement.CopyFrom(scope)
+    replacement = type(holder)()
+    replacement.CopyFrom(holder)
     replacement.ClearField(items)
     getattr(replacement, items).extend(good)
-    scope.CopyFrom(replacement)
+    holder.CopyFrom(replacement)
 
 
 def _answer(faults: Counter[Fault], media_type: str, signal: Signal) -> web.Response:
     rejected = faults.total()
     reasons = "; ".join(f"{count} with {fault.detail}" for fault, count in faults.most_common(3))
     message = f"Left out, and not worth sending again: {reasons}." if rejected else ""
-    items = signal.levels[2]
-    if media_type == JSON:
-        partial = {f"rejected{items.capitalize()}": str(rejected), "errorMessage": message} if rejected else {}
-        return json_answer({"partialSuccess": partial})
     response: Any = signal.response_type()
+    field_name = f"rejected_{signal.items}"
+    if media_type == JSON:
+        json_name = response.partial_success.DESCRIPTOR.fields_by_name[field_name].json_name
+        partial = {json_name: str(rejected), "errorMessage": message} if rejected else {}
+        return json_answer({"partialSuccess": partial})
     response.partial_success.SetInParent()
     if rejected:
-        setattr(response.partial_success, f"rejected_{items}", rejected)
+        setattr(response.partial_success, field_name, rejected)
         response.partial_success.error_message = message
     return web.Response(body=response.SerializeToString(), content_type=PROTOBUF)

@@ -48,7 +48,8 @@ TRACES = Signal(
     request_type=ExportTraceServiceRequest,
     response_type=ExportTraceServiceResponse,
     json=encoder_of(ExportTraceServiceRequest.DESCRIPTOR),
-    levels=("resource_spans", "scope_spans", "spans"),
+    levels=("resource_spans", "scope_spans"),
+    items="spans",
     fault_of=span_fault,
 )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
-from lineagehub_agents.processors.spans import SpansProcessor
+from lineagehub_agents.processors.telemetry import traces_processor
 from lineagehub_agents.processors.verification import Verifier
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -24,7 +24,7 @@ TENANT = TENANCY.tenant()[0]
 def check(value: bytes, kind: str = ContentKind.TRACES) -> CheckedRecord:
     headers = TENANT.headers(TOPIC, value, kind, "event-1", NOW_MS)
     record = Record(Partition(TOPIC, 0), 7, NOW_MS, None, value, tuple(headers))
-    return SpansProcessor(Verifier(TENANCY.directory, KafkaSettings())).check(record)
+    return traces_processor(Verifier(TENANCY.directory, KafkaSettings())).check(record)
 
 
 def request() -> bytes:

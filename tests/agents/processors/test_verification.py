@@ -13,6 +13,7 @@ from lineagehub.contract.control import Role
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.keys import api_key_key
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
+from lineagehub.contract.signals import Signal
 from lineagehub.settings import KafkaSettings
 from tests.support.signing import Tenancy, Writer
 
@@ -170,8 +171,8 @@ def test_an_empty_value_can_be_signed(tenancy: Tenancy) -> None:
 def test_retention_is_the_namespaces(tenancy: Tenancy) -> None:
     namespace = tenancy.namespace("analytics").model_copy(update={"retention_days": 7})
     tenancy.directory.apply(b"namespace:analytics", namespace.model_dump_json().encode())
-    assert verifier(tenancy).retention_days("analytics") == 7
-    assert verifier(tenancy).retention_days("unknown-one") == 30
+    assert verifier(tenancy).retention_days("analytics", Signal.LINEAGE) == 7
+    assert verifier(tenancy).retention_days("unknown-one", Signal.LINEAGE) == 30
 
 
 def test_an_open_hub_takes_unsigned_records_for_its_one_namespace(tenancy: Tenancy) -> None:

@@ -21,7 +21,7 @@ from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.otlp_traces import TRACES, span_fault
 from tests.hub.web.running import Records, RunningWeb, verified
 from tests.hub.web.samples import trace_json, trace_request
-from tests.support.corpus import trace_payloads
+from tests.support.corpus import otlp_payloads
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -256,7 +256,7 @@ async def test_every_trace_payload_of_the_corpus_comes_out_as_the_collector_deco
     web: RunningWeb, records: Records
 ) -> None:
     expected: dict[str, ExportTraceServiceRequest] = {}
-    for path, encoding, decoded in trace_payloads():
+    for path, encoding, decoded in otlp_payloads("traces"):
         body = path.read_bytes()
         headers = {"Content_Encoding": "gzip"} if encoding.endswith("gzip") else {}
         status, answer = await send(web, body, JSON if encoding == "json" else PROTOBUF, **headers)

@@ -1,0 +1,77 @@
+"""Telemetry records, one processor a signal: prove the writer, and that the bytes parse, so that one bad record cannot fail its batch.
+
+The items are taken apart by ClickHouse, never here (clickhouse-protobuf.md); only values that are maps or arrays become text here, in
+the records that hold any (_attribute_trees.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.reasons import Reason
+from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
+from lineagehub_agents.processors._attribute_trees import render_trees
+from lineagehub_agents.processors._otlp_outline import Outline, Place
+from lineagehub_agents.processors.verification import Verifier
+
+_POINTS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+
+
+class TelemetryProcessor:
+    """Checks records of one signal's topic."""
+
+    def __init__(
+        self, verifier: Verifier, kind: ContentKind, request_type: type[Message], items: tuple[Place, ...]
+    ) -> None:
+        """`items`: the places of what becomes a row."""
+        self._verifier = verifier
+        self._kind = kind
+        self._request_type = request_type
+        self._outline = Outline(request_type, items)
+
+    def check(self, record: Record) -> CheckedRecord:
+        """See Processor."""
+        envelope = self._verifier.verify(record, self._kind)
+        value = record.value or b""
+        try:
+            places = self._outline.tree_places(value)
+        except DecodeError as error:
+            name = self._request_type.DESCRIPTOR.name
+            raise Rejected(Reason.INVALID_PROTOBUF, f"It is no {name}: {error}.", envelope.namespace) from error
+        rendered = 0
+        if places:
+            request: Any = self._request_type.FromString(value)
+            rendered = render_trees(request, places)
+            value = request.SerializeToString()
+        return CheckedRecord(
+            record,
+            value,
+            envelope,
+            self._verifier.retention_days(envelope.namespace, self._kind.signal),
+            rows=self._outline.count_items(value),
+            rendered_values=rendered,
+        )
+
+
+def traces_processor(verifier: Verifier) -> TelemetryProcessor:
+    """Return the processor of otel-spans."""
+    spans = ("resource_spans", "scope_spans", "spans")
+    return TelemetryProcessor(verifier, ContentKind.TRACES, ExportTraceServiceRequest, (spans,))
+
+
+def metrics_processor(verifier: Verifier) -> TelemetryProcessor:
+    """Return the processor of otel-metrics."""
+    points = tuple(("resource_metrics", "scope_metrics", "metrics", kind, "data_points") for kind in _POINTS)
+    return TelemetryProcessor(verifier, ContentKind.METRICS, ExportMetricsServiceRequest, points)
+
+
+def logs_processor(verifier: Verifier) -> TelemetryProcessor:
+    """Return the processor of otel-logs."""
+    records = ("resource_logs", "scope_logs", "log_records")
+    return TelemetryProcessor(verifier, ContentKind.LOGS, ExportLogsServiceRequest, (records,))
