@@ -40,6 +40,9 @@ MAXIMUM_JSON_VALUES = 4_000_000
 """Some 60,000 spans; decoded they need half a gigabyte, where protobuf needs 30 MB."""
 OVERSIZED = Fault("", "larger than a record may be", Reason.TOO_LARGE)
 
+_FULL_SUCCESS = {PROTOBUF: b"\x0a\x00", JSON: b'{"partialSuccess":{}}'}
+"""An Export…ServiceResponse whose partial_success is there and empty, as the Collector answers; the same for every signal."""
+
 LARGE_REQUESTS = web.AppKey("large_requests", asyncio.Semaphore)
 
 
@@ -112,7 +115,8 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
     for part in parts:
         value = _without_faults(part, signal, checked.faults)
         if value is not None:
-            checked.records.append(TenantRecord(hashlib.sha256(value).hexdigest()[:32], value))
+            digest = hashlib.sha256(value).digest()
+            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest))
     return checked
 
 
@@ -140,19 +144,15 @@ def _without_faults(part: bytes, signal: Signal, faults: Counter[Fault]) -> byte
     kept = dropped = 0
     for resource in getattr(message, resources):
         for scope in getattr(resource, scopes):
-            good = []
-            for item in getattr(scope, items):
-                fault = signal.fault_of(item)
-                if fault is None:
-                    good.append(item)
-                else:
-                    faults[fault] += 1
-            kept += len(good)
-            missing = len(getattr(scope, items)) - len(good)
-            if missing:
-                dropped += missing
+            given = getattr(scope, items)
+            verdicts = list(map(signal.fault_of, given))
+            kept += len(verdicts)
+            if any(verdicts):
+                good = [item for item, fault in zip(given, verdicts, strict=True) if fault is None]
+                dropped += len(verdicts) - len(good)
+                faults.update(filter(None, verdicts))
                 _keep_only(scope, items, good)
-    if not kept:
+    if kept == dropped:
         return None
     return message.SerializeToString() if dropped else part
 
@@ -167,16 +167,16 @@ def _keep_only(scope: Message, items: str, good: list[Any]) -> None:
 
 
 def _answer(faults: Counter[Fault], media_type: str, signal: Signal) -> web.Response:
+    if not faults:
+        return web.Response(body=_FULL_SUCCESS[media_type], headers={"Content-Type": media_type})
     rejected = faults.total()
     reasons = "; ".join(f"{count} with {fault.detail}" for fault, count in faults.most_common(3))
-    message = f"Left out, and not worth sending again: {reasons}." if rejected else ""
+    message = f"Left out, and not worth sending again: {reasons}."
     items = signal.levels[2]
     if media_type == JSON:
-        partial = {f"rejected{items.capitalize()}": str(rejected), "errorMessage": message} if rejected else {}
+        partial = {f"rejected{items.capitalize()}": str(rejected), "errorMessage": message}
         return json_answer({"partialSuccess": partial})
     response: Any = signal.response_type()
-    response.partial_success.SetInParent()
-    if rejected:
-        setattr(response.partial_success, f"rejected_{items}", rejected)
-        response.partial_success.error_message = message
+    setattr(response.partial_success, f"rejected_{items}", rejected)
+    response.partial_success.error_message = message
     return web.Response(body=response.SerializeToString(), content_type=PROTOBUF)
