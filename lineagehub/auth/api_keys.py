@@ -17,6 +17,8 @@ KEY_ID_LENGTH = 8
 SECRET_LENGTH = 43
 """43 base62 characters hold 256 bits."""
 CHECKSUM_LENGTH = 6
+MAXIMUM_LENGTH = 128
+"""No key is longer: what is, is not looked at."""
 
 _PATTERN = re.compile(
     rf"lh_([a-z]{{1,16}})_([0-9A-Za-z]{{{KEY_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
@@ -38,7 +40,12 @@ class ApiKey:
     @property
     def digest(self) -> str:
         """SHA-256 of the whole key, hexadecimal: what is stored and looked up."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        return digest_of(self.text)
+
+
+def digest_of(text: str) -> str:
+    """Return the digest of an API key in clear, by which it is looked up: the digest of a guess says nothing about a key."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def make_api_key(environment: str) -> ApiKey:
@@ -51,7 +58,7 @@ def make_api_key(environment: str) -> ApiKey:
 
 def parse_api_key(text: str) -> ApiKey | None:
     """Return the key that `text` is, or None if its shape or its checksum is wrong. Constant work for any input."""
-    match = _PATTERN.fullmatch(text) if len(text) <= 128 and text.isascii() else None
+    match = _PATTERN.fullmatch(text) if len(text) <= MAXIMUM_LENGTH and text.isascii() else None
     if match is None:
         return None
     environment, kid, secret, check = match.groups()

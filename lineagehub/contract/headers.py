@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -18,6 +17,7 @@ from enum import StrEnum
 from lineagehub.contract.signals import Signal
 
 VERSION = "1"
+_VERSION = VERSION.encode()
 MAXIMUM_HEADERS = 32
 """More headers than this on one record is an attack: brokers accept 100,000 (security.md section 1)."""
 
@@ -87,27 +87,30 @@ class Envelope:
     content_kind: str
 
     def signature(self, signing_key: bytes, topic: str, value: bytes) -> bytes:
-        """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 8-10 us for 2 KiB."""
-        message = bytearray(b"LH1")
-        fields = (self.namespace, self.key_id, self.event_id, str(self.timestamp_ms), self.content_kind, topic)
-        for field in fields:
-            encoded = field.encode()
-            message += struct.pack(">I", len(encoded)) + encoded
-        message += hashlib.sha256(value).digest()
-        return hmac.digest(signing_key, bytes(message), "sha256")
+        """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 5-6 us for 2 KiB."""
+        return _signature(signing_key, self._fields(), topic, hashlib.sha256(value).digest())
 
-    def to_headers(self, signing_key: bytes, topic: str, value: bytes) -> list[tuple[str, bytes]]:
-        """Return the seven headers of a record with this `value` on this `topic`, signed."""
-        signature = self.signature(signing_key, topic, value)
-        return [
-            (HEADER_VERSION, VERSION.encode()),
-            (HEADER_NAMESPACE, self.namespace.encode()),
-            (HEADER_KEY_ID, self.key_id.encode()),
-            (HEADER_EVENT_ID, self.event_id.encode()),
-            (HEADER_TIMESTAMP, str(self.timestamp_ms).encode()),
-            (HEADER_CONTENT_KIND, self.content_kind.encode()),
-            (HEADER_SIGNATURE, base64.urlsafe_b64encode(signature).rstrip(b"=")),
-        ]
+    def to_headers(
+        self, signing_key: bytes, topic: str, value: bytes, value_digest: bytes | None = None
+    ) -> list[tuple[str, bytes]]:
+        """Return the seven headers of a record with this `value` on this `topic`, signed.
+
+        `value_digest` is SHA-256(value) of a caller who has it already: for large values the hash is most of the work.
+        """
+        fields = self._fields()
+        digest = value_digest or hashlib.sha256(value).digest()
+        signature = base64.urlsafe_b64encode(_signature(signing_key, fields, topic, digest)).rstrip(b"=")
+        return list(zip(SIGNED_HEADERS, (_VERSION, *fields, signature), strict=True))
+
+    def _fields(self) -> tuple[bytes, ...]:
+        """Return what is signed, in the order of SIGNED_HEADERS."""
+        return (
+            self.namespace.encode(),
+            self.key_id.encode(),
+            self.event_id.encode(),
+            str(self.timestamp_ms).encode(),
+            self.content_kind.encode(),
+        )
 
 
 def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]:
@@ -152,6 +155,12 @@ def derive_signing_key(api_secret: str, key_id: str) -> bytes:
     """Return K = HKDF-SHA256(secret, empty salt, "lh-kafka-v1|" + kid, 32 bytes) (RFC 5869): what signs records."""
     pseudo_random_key = hmac.digest(bytes(32), api_secret.encode(), "sha256")
     return hmac.digest(pseudo_random_key, KAFKA_KEY_INFO + key_id.encode() + b"\x01", "sha256")
+
+
+def _signature(signing_key: bytes, fields: tuple[bytes, ...], topic: str, value_digest: bytes) -> bytes:
+    signed = (*fields, topic.encode())
+    lengths_and_fields = (part for field in signed for part in (len(field).to_bytes(4, "big"), field))
+    return hmac.digest(signing_key, b"".join((b"LH1", *lengths_and_fields, value_digest)), "sha256")
 
 
 def _digits(text: bytes) -> int:

@@ -27,6 +27,9 @@ class Metrics:
     content_type = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
+        # Finding the child of labels takes a lock and 2 us each time; labels are few, so the children are kept.
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._produced: dict[str, tuple[Counter, Counter]] = {}
         self.registry = registry = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=registry)
@@ -83,6 +86,24 @@ class Metrics:
             ["dependency"],
             registry=registry,
         )
+
+    def count_answer(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Record one answered request."""
+        labels = (method, route, status)
+        if labels not in self._answered:
+            durations = self.http_request_seconds.labels(method, route)
+            self._answered[labels] = (self.http_requests.labels(*labels), durations)
+        requests, durations = self._answered[labels]
+        requests.inc()
+        durations.observe(seconds)
+
+    def count_produced(self, topic: str, value_bytes: int) -> None:
+        """Record one record that the broker acknowledged."""
+        if topic not in self._produced:
+            self._produced[topic] = (self.produced_records.labels(topic), self.produced_bytes.labels(topic))
+        records, size = self._produced[topic]
+        records.inc()
+        size.inc(value_bytes)
 
     def exposition(self) -> bytes:
         """Return the text that Prometheus scrapes."""

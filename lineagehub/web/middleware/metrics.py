@@ -20,7 +20,5 @@ async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
     response = await handler(request)
     endpoint = endpoint_of(request)
     method, route = (endpoint.method, endpoint.path) if endpoint else (UNMATCHED, UNMATCHED)
-    metrics = request.app[METRICS]
-    metrics.http_requests.labels(method, route, response.status).inc()
-    metrics.http_request_seconds.labels(method, route).observe(time.perf_counter() - began)
+    request.app[METRICS].count_answer(method, route, response.status, time.perf_counter() - began)
     return response

@@ -40,6 +40,9 @@ MAXIMUM_JSON_VALUES = 4_000_000
 """Some 60,000 spans; decoded they need half a gigabyte, where protobuf needs 30 MB."""
 OVERSIZED = Fault("", "larger than a record may be", Reason.TOO_LARGE)
 
+_FULL_SUCCESS = {PROTOBUF: b"\x0a\x00", JSON: b'{"partialSuccess":{}}'}
+"""An Export…ServiceResponse whose partial_success is there and empty, as the Collector answers; the same for every signal."""
+
 LARGE_REQUESTS = web.AppKey("large_requests", asyncio.Semaphore)
 
 
@@ -115,7 +118,8 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
     for part in parts:
         value = _without_faults(part, signal, checked.faults)
         if value is not None:
-            checked.records.append(TenantRecord(hashlib.sha256(value).hexdigest()[:32], value))
+            digest = hashlib.sha256(value).digest()
+            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest))
     return checked
 
 
@@ -144,23 +148,17 @@ def _without_faults(part: bytes, signal: Signal, faults: Counter[Fault]) -> byte
     for resource in getattr(message, resources):
         for scope in getattr(resource, scopes):
             for holder in signal.holders_of(scope):
-                items = getattr(holder, signal.items)
-                good = [item for item in items if not _is_at_fault(item, signal, faults)]
-                kept += len(good)
-                if len(good) < len(items):
-                    dropped += len(items) - len(good)
+                given = getattr(holder, signal.items)
+                verdicts = list(map(signal.fault_of, given))
+                kept += len(verdicts)
+                if any(verdicts):
+                    good = [item for item, fault in zip(given, verdicts, strict=True) if fault is None]
+                    dropped += len(verdicts) - len(good)
+                    faults.update(filter(None, verdicts))
                     _keep_only(holder, signal.items, good)
-    if not kept:
+    if kept == dropped:
         return None
     return message.SerializeToString() if dropped else part
-
-
-def _is_at_fault(item: Any, signal: Signal, faults: Counter[Fault]) -> bool:
-    fault = signal.fault_of(item)
-    if fault is None:
-        return False
-    faults[fault] += 1
-    return True
 
 
 def _keep_only(holder: Message, items: str, good: list[Any]) -> None:
@@ -173,17 +171,16 @@ def _keep_only(holder: Message, items: str, good: list[Any]) -> None:
 
 
 def _answer(faults: Counter[Fault], media_type: str, signal: Signal) -> web.Response:
+    if not faults:
+        return web.Response(body=_FULL_SUCCESS[media_type], headers={"Content-Type": media_type})
     rejected = faults.total()
     reasons = "; ".join(f"{count} with {fault.detail}" for fault, count in faults.most_common(3))
-    message = f"Left out, and not worth sending again: {reasons}." if rejected else ""
+    message = f"Left out, and not worth sending again: {reasons}."
     response: Any = signal.response_type()
     field_name = f"rejected_{signal.items}"
     if media_type == JSON:
         json_name = response.partial_success.DESCRIPTOR.fields_by_name[field_name].json_name
-        partial = {json_name: str(rejected), "errorMessage": message} if rejected else {}
-        return json_answer({"partialSuccess": partial})
-    response.partial_success.SetInParent()
-    if rejected:
-        setattr(response.partial_success, field_name, rejected)
-        response.partial_success.error_message = message
+        return json_answer({"partialSuccess": {json_name: str(rejected), "errorMessage": message}})
+    setattr(response.partial_success, field_name, rejected)
+    response.partial_success.error_message = message
     return web.Response(body=response.SerializeToString(), content_type=PROTOBUF)

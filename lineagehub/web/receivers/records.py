@@ -22,12 +22,14 @@ from lineagehub.telemetry.metrics import Metrics
 class TenantRecord:
     """What is to be written.
 
-    `event_id` names the content, so that a repeat is recognised. No key: spread over the partitions.
+    `event_id` names the content, so that a repeat is recognised. No key: spread over the partitions. `digest` is
+    SHA-256 of the value, where it is known already.
     """
 
     event_id: str
     value: bytes
     key: bytes | None = None
+    digest: bytes | None = None
 
 
 class RecordWriter:
@@ -46,10 +48,9 @@ class RecordWriter:
         """
         name = self._kafka.topic_name(topic)
         envelope = Envelope(namespace, HUB_KEY_ID, record.event_id, time.time_ns() // 1_000_000, kind.value)
-        headers = envelope.to_headers(self._signing_key, name, record.value)
+        headers = envelope.to_headers(self._signing_key, name, record.value, record.digest)
         await self._producer.send(name, record.value, key=record.key, headers=headers)
-        self._metrics.produced_records.labels(topic.name).inc()
-        self._metrics.produced_bytes.labels(topic.name).inc(len(record.value))
+        self._metrics.count_produced(topic.name, len(record.value))
 
     async def write_all(
         self, topic: Topic, kind: ContentKind, namespace: str, records: Sequence[TenantRecord]
