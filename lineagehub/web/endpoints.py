@@ -38,6 +38,7 @@ from lineagehub.web.queries.traces import Trace, read_trace
 from lineagehub.web.receivers.lineage import EventReceipt, receive_lineage
 from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_batch
 from lineagehub.web.receivers.otlp_traces import receive_traces
+from lineagehub.web.receivers.telemetry_ingest import TelemetryIngestRequest, TelemetryReceipt, receive_telemetry
 
 INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
 
@@ -82,6 +83,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         },
         problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
         speaks_otlp=True,
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/telemetry/ingest",
+        receive_telemetry,
+        "Send up to 1,000 spans and 1,000 metrics in the hub's own JSON, with a result for each.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=json_of(TelemetryIngestRequest),
+        responses={200: json_of(TelemetryReceipt, "The broker has the accepted ones.")},
+        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
     ),
     Endpoint(
         "GET",
