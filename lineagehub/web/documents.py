@@ -8,18 +8,23 @@ checked here.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import orjson
 
+from lineagehub.contract.lineage import Fault
 from lineagehub.web.problems import (
     DUPLICATE_KEY,
     EVENT_TOO_COMPLEX,
     INVALID_JSON,
     INVALID_UNICODE,
+    SCHEMA_INVALID,
     TOO_DEEP,
     Refused,
 )
+
+T = TypeVar("T")
 
 MAXIMUM_DEPTH = 64
 MAXIMUM_VALUES = 500_000
@@ -53,6 +58,26 @@ def decode_json(body: bytes, maximum_values: int) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise _not_json(error) from error
+
+
+def decode_as(body: bytes, decoder: msgspec.json.Decoder[T], what: str, shape: str = "") -> T:
+    """Return the body as the decoder's type, or refuse: not JSON, or a fault, with its JSON pointer.
+
+    `what` begins the refusal, `shape` ends it. Less strict than `parse_json`: `Raw` members are not looked into.
+    """
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        pointer = path.strip("`").removeprefix("$").replace(".", "/").replace("[", "/").replace("]", "")
+        detail = f"{what} is wrong{' at ' + pointer if pointer else ''}: {message}.{' ' + shape if shape else ''}"
+        raise Refused(SCHEMA_INVALID, detail, [Fault(pointer, f"{message}.")]) from error
+    except msgspec.DecodeError as error:
+        raise Refused(INVALID_JSON, f"The body is not JSON: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise Refused(INVALID_JSON, "The body is not UTF-8.") from error
+    except RecursionError as error:
+        raise Refused(TOO_DEEP, "The JSON is nested too deeply.") from error
 
 
 def _walk(document: Any) -> tuple[int, int]:

@@ -69,3 +69,11 @@ ROUTES: web.AppKey[dict[AbstractRoute, Endpoint]] = web.AppKey("routes", dict)
 def endpoint_of(request: web.Request) -> Endpoint | None:
     """Return the endpoint that serves this request, or None where no route fits (404, 405)."""
     return request.app[ROUTES].get(request.match_info.route)
+
+
+def speaks_otlp(request: web.Request) -> bool:
+    """Tell whether refusals of this request are a google.rpc.Status; also where an OTLP route has another method."""
+    endpoint = endpoint_of(request)
+    if endpoint is not None:
+        return endpoint.speaks_otlp
+    return any(other.speaks_otlp and other.path == request.path for other in request.app[ROUTES].values())

@@ -40,6 +40,7 @@ from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest
 from lineagehub.web.receivers.otlp_logs import receive_logs
 from lineagehub.web.receivers.otlp_metrics import receive_metrics
 from lineagehub.web.receivers.otlp_traces import receive_traces
+from lineagehub.web.receivers.telemetry_ingest import TelemetryIngestRequest, TelemetryReceipt, receive_telemetry
 
 INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
 
@@ -94,6 +95,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     _otlp("traces", receive_traces, "Trace", "spans"),
     _otlp("metrics", receive_metrics, "Metrics", "data points"),
     _otlp("logs", receive_logs, "Logs", "log records"),
+    Endpoint(
+        "POST",
+        "/api/v1/telemetry/ingest",
+        receive_telemetry,
+        "Send up to 1,000 spans and 1,000 metrics in the hub's own JSON, with a result for each.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=json_of(TelemetryIngestRequest),
+        responses={200: json_of(TelemetryReceipt, "The broker has the accepted ones.")},
+        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
+    ),
     Endpoint(
         "GET",
         "/api/v1/lineage",

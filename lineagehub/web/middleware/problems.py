@@ -15,7 +15,7 @@ from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler
 
 from lineagehub.errors import Permanent, Retryable, Unavailable
-from lineagehub.web.endpoint import endpoint_of
+from lineagehub.web.endpoint import speaks_otlp
 from lineagehub.web.parts import METRICS, REQUEST_ID
 from lineagehub.web.problems import (
     INTERNAL_ERROR,
@@ -87,8 +87,7 @@ def _from_http(request: web.Request, error: web.HTTPException) -> Refused:
 
 def _response(request: web.Request, refused: Refused) -> web.Response:
     problem = refused.problem
-    endpoint = endpoint_of(request)
-    if endpoint is not None and endpoint.speaks_otlp:
+    if speaks_otlp(request):
         response = status_answer(request, problem.status, f"{problem.reason}: {refused.detail}")
     else:
         document = {

@@ -16,16 +16,10 @@ from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.web.answers import json_answer
 from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
+from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
-from lineagehub.web.problems import (
-    INVALID_JSON,
-    NAMESPACE_MISMATCH,
-    SCHEMA_INVALID,
-    TOO_DEEP,
-    Refused,
-    problem_of,
-)
+from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused, problem_of
 from lineagehub.web.receivers.lineage_event import read_event
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 
@@ -68,6 +62,10 @@ class _Flat(Struct):
 
 class _Wrapped(Struct):
     lineage_data: Raw | UnsetType = UNSET
+
+
+_FLAT, _WRAPPED = msgspec.json.Decoder(_Flat), msgspec.json.Decoder(_Wrapped)
+_WHAT, _SHAPE = "The envelope", "It is {namespace?, events[1..1000], source?}."
 
 
 async def receive_lineage_batch(request: web.Request) -> web.Response:
@@ -113,24 +111,8 @@ def _read_events(body: bytes, namespace: str, maximum_bytes: int) -> list[Tenant
 
 
 def _read_envelope(body: bytes) -> _Flat:
-    try:
-        wrapped = msgspec.json.decode(body, type=_Wrapped).lineage_data
-        return msgspec.json.decode(body if wrapped is UNSET else wrapped, type=_Flat)
-    except msgspec.ValidationError as error:
-        message, _, path = str(error).partition(" - at ")
-        pointer = path.strip("`").removeprefix("$").replace(".", "/").replace("[", "/").replace("]", "")
-        fault = Fault(pointer, f"{message}.")
-        raise Refused(
-            SCHEMA_INVALID,
-            f"The envelope is wrong: {message}. It is {{namespace?, events[1..1000], source?}}.",
-            [fault],
-        ) from error
-    except msgspec.DecodeError as error:
-        raise Refused(INVALID_JSON, f"The body is not JSON: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise Refused(INVALID_JSON, "The body is not UTF-8.") from error
-    except RecursionError as error:
-        raise Refused(TOO_DEEP, "The JSON is nested too deeply.") from error
+    wrapped = decode_as(body, _WRAPPED, _WHAT, _SHAPE).lineage_data
+    return decode_as(body if wrapped is UNSET else bytes(wrapped), _FLAT, _WHAT, _SHAPE)
 
 
 async def _write(request: web.Request, namespace: str, results: list[TenantRecord | Refused]) -> list[Refused | None]:

@@ -28,7 +28,7 @@ from lineagehub.web.documents import decode_json
 from lineagehub.web.endpoint import JSON, PROTOBUF
 from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
 from lineagehub.web.problems import INVALID_JSON, INVALID_PROTOBUF, TOO_DEEP, Refused
-from lineagehub.web.receivers.otlp_json import JsonMismatch, MessageEncoder
+from lineagehub.web.receivers.otlp_json import JsonMismatch, MessageEncoder, Misspelt, leave_out_misfits
 from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 
@@ -106,9 +106,9 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
 
     Refuses with 400 or 413. Blocks: about 1 us a span in protobuf, 30 us in JSON.
     """
-    if media_type == JSON:
-        body = _to_protobuf(body, signal)
     checked = Checked()
+    if media_type == JSON:
+        body = _to_protobuf(body, signal, checked.faults)
     parts = [body] if body else []
     if len(body) > signal.maximum_record_bytes:
         split = split_request(body, signal.maximum_record_bytes)
@@ -123,10 +123,16 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
     return checked
 
 
-def _to_protobuf(body: bytes, signal: Signal) -> bytes:
+def _to_protobuf(body: bytes, signal: Signal, faults: Counter[Fault]) -> bytes:
     document = decode_json(body, MAXIMUM_JSON_VALUES)
     try:
-        return signal.json.encode(document)
+        try:
+            return signal.json.encode(document)
+        except Misspelt:
+            raise
+        except JsonMismatch:
+            faults += leave_out_misfits(document, signal.json)
+            return signal.json.encode(document)
     except RecursionError as error:
         raise Refused(TOO_DEEP, "The JSON is nested too deeply; protobuf takes 100 levels of messages.") from error
     except JsonMismatch as mismatch:

@@ -9,7 +9,7 @@ import pytest
 import pytest_asyncio
 
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS
 from tests.hub.web.running import Records, RunningWeb, issue_keys, running_web, settings_for
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
 
@@ -35,7 +35,7 @@ async def web(broker: EmbeddedBroker) -> AsyncIterator[RunningWeb]:
 async def records(web: RunningWeb) -> AsyncIterator[Records]:
     """What the web wrote."""
     reader = Records(web.settings.kafka)
-    following = asyncio.create_task(reader.follow((OPENLINEAGE_EVENTS, OTEL_SPANS)))
+    following = asyncio.create_task(reader.follow((OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)))
     yield reader
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)

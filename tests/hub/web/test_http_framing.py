@@ -121,7 +121,7 @@ async def test_another_method_is_refused_naming_those_that_are(web: RunningWeb, 
         async with web.client.request(method, path, headers=web.headers()) as answer:
             assert answer.status == 405
             assert "POST" in answer.headers["Allow"]
-            assert (await answer.json(content_type=None))["reason"] == "method_not_allowed"
+            assert "method_not_allowed" in await answer.text()
 
 
 async def test_an_unknown_expectation_is_refused(web: RunningWeb) -> None:

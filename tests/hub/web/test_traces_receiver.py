@@ -108,14 +108,36 @@ async def test_a_json_request_is_written_as_protobuf_with_its_ids_read_as_hexade
         ({"kind": "SPAN_KIND_SIDEWAYS"}, "kind"),
         ({"attributes": {"a": "b"}}, "attributes"),
         ({"attributes": [{"key": "a", "value": {"boolValue": "true"}}]}, "attributes/0/value/boolValue"),
-        ({"trace_id": "5b8efff798038103d269b633813fc60c"}, "trace_id"),
     ],
 )
-async def test_json_that_does_not_fit_is_refused_naming_the_place(
-    web: RunningWeb, change: dict[str, Any], pointer: str
+async def test_a_span_whose_json_does_not_fit_is_left_out_naming_the_place_and_its_neighbour_is_written(
+    web: RunningWeb, records: Records, change: dict[str, Any], pointer: str
 ) -> None:
-    document = trace_json()
-    document["resourceSpans"][0]["scopeSpans"][0]["spans"][0].update(change)
+    document = trace_json(2)
+    good, bad = document["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    bad.update(change)
+    status, answer = await send(web, json.dumps(document).encode(), JSON)
+    assert status == 200
+    partial = json.loads(answer)["partialSuccess"]
+    assert partial["rejectedSpans"] == "1"
+    assert f"a value at {pointer} that must be" in partial["errorMessage"]
+    document["resourceSpans"][0]["scopeSpans"][0]["spans"] = [good]
+    written = await records.one(record_id(TRACES.json.encode(document)))
+    assert [span.name for span in spans_of(ExportTraceServiceRequest.FromString(written.value))] == [good["name"]]
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        ({"resourceSpans": {}}, "/resourceSpans"),
+        ({"resourceSpans": [{"schemaUrl": 5}]}, "/resourceSpans/0/schemaUrl"),
+        ({"resourceSpans": [{"scopeSpans": [{"spans": "text"}]}]}, "/resourceSpans/0/scopeSpans/0/spans"),
+        ({"resourceSpans": [{"scopeSpans": [{"spans": [{"trace_id": ""}]}]}]}, "trace_id"),
+    ],
+)
+async def test_json_that_does_not_fit_outside_of_spans_is_refused_naming_the_place(
+    web: RunningWeb, document: dict[str, Any], pointer: str
+) -> None:
     status, answer = await send(web, json.dumps(document).encode(), JSON)
     assert status == 400
     assert json.loads(answer)["code"] == 3
