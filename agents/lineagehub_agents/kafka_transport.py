@@ -82,6 +82,8 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._rewinds: dict[TP, int] = {}
+        self.handed_on: dict[TP, int] = {}
+        """The offset after the last record that went on to the agent, of partitions since their assignment or rewind."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -109,8 +111,10 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
         for partition, offset in wanted.items():
             await self._thread.call_thread(self._thread.rewind, TopicPartition(*partition), offset)
             self._read_offset[partition] = offset or None
+            self.handed_on.pop(partition, None)
         async for partition, message in super().getmany(timeout):
             if partition not in self._rewinds:
+                self.handed_on[partition] = message.offset + 1
                 yield partition, message
 
 
@@ -128,6 +132,15 @@ class Transport(faust_aiokafka.Transport):
     def generation(self) -> int:
         """See ConsumerGroup."""
         return int(self.app.consumer_generation_id)
+
+    def handed_on(self, topic: str) -> dict[Partition, int]:
+        """Return, for each partition of ours of `topic`, the offset after the last record that went on to its agent."""
+        assignment = self._consumer.assignment()
+        return {
+            Partition(*partition): offset
+            for partition, offset in self._consumer.handed_on.items()
+            if partition.topic == topic and partition in assignment
+        }
 
     def owns(self, partition: Partition, generation: int) -> bool:
         """See ConsumerGroup."""
