@@ -96,6 +96,15 @@ class Hub:
         """Return the single number that a query gives."""
         return int(next(iter(self.rows(sql, **parameters)[0].values())))
 
+    def agent_pid(self, name: str) -> int | None:
+        """Return the process id of a running agent, or None while it does not run."""
+        for pid in children_of(self.process.pid):
+            with contextlib.suppress(FileNotFoundError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"agent" in words and name.encode() in words:
+                    return pid
+        return None
+
     def stop(self) -> int:
         """Stop as Ctrl-C does; return the exit code."""
         self.process.send_signal(signal.SIGINT)
