@@ -121,18 +121,6 @@ async def test_after_a_change_the_merges_hold_to_the_new_days_row_by_row(clickho
     assert await stored_days(clickhouse, table, lengthened) == [90]
 
 
-async def test_rows_that_expired_but_are_still_there_are_kept_by_longer_days(clickhouse: ClickHouse) -> None:
-    record = namespace(30)
-    await clickhouse.execute("SYSTEM STOP TTL MERGES otel_logs")
-    try:
-        await store(clickhouse, "otel_logs", record, 1)
-        await apply_and_wait(clickhouse, record)
-    finally:
-        await clickhouse.execute("SYSTEM START TTL MERGES otel_logs")
-    await clickhouse.execute("OPTIMIZE TABLE otel_logs FINAL")
-    assert await stored_days(clickhouse, "otel_logs", record) == [30]
-
-
 async def test_an_aggregated_row_stays_shortened_until_an_older_stamp_arrives_and_then_again(
     clickhouse: ClickHouse,
 ) -> None:
@@ -146,7 +134,7 @@ async def test_an_aggregated_row_stays_shortened_until_an_older_stamp_arrives_an
     await apply_and_wait(clickhouse, record)
     await store(clickhouse, "lineage_jobs", record, 7, datetime.now(UTC))
     assert await merged_days() == [7]
-    await store(clickhouse, "lineage_jobs", record, 30)
+    await store(clickhouse, "lineage_jobs", record, 30, FIVE_DAYS_AGO + timedelta(days=1))
     assert await merged_days() == [30]
     assert await apply_and_wait(clickhouse, record) == [OutdatedRows(Signal.LINEAGE, "lineage_jobs", record.name, 1)]
     assert await merged_days() == [7]
