@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -25,6 +27,7 @@ from lineagehub.embedded.control_journal import ControlJournal
 from lineagehub.errors import ConfigurationError, LineageHubError
 from lineagehub.settings import Settings, load_settings
 from lineagehub.store.client import ClickHouse
+from lineagehub.store.error_codes import SchemaMismatch
 from lineagehub.store.retention import (
     OutdatedRows,
     Rewriting,
@@ -42,7 +45,6 @@ command = typer.Typer(no_args_is_help=True)
 
 def _days(days: int | None) -> int | None:
     """Refuse, as a wrong usage, what the namespace's record would refuse."""
-
     try:
         return None if days is None else TypeAdapter(RetentionDays).validate_python(days)
     except ValidationError as error:
@@ -100,7 +102,7 @@ def apply(
 async def _show(namespace: str, json_output: bool) -> None:
     settings = _settings()
     records = await _records(settings, namespace)
-    async with ClickHouse(settings.clickhouse) as clickhouse:
+    async with _clickhouse(settings) as clickhouse:
         outdated = await find_outdated(clickhouse, records)
         under_way = await rewriting(clickhouse)
     if json_output:
@@ -133,7 +135,9 @@ async def _set(
     document: dict[str, Any] = {"namespace": namespace, "revision": changed.revision, "signals": _days_of(changed)}
     if not json_output:
         kept = ", ".join(f"{signal} {days}" for signal, days in document["signals"].items())
-        print(f"{namespace} keeps, in days: {kept} (revision {changed.revision}). New rows are stamped so at once.")
+        print(
+            f"{namespace} keeps, in days: {kept} (revision {changed.revision}). Agents stamp new rows so within seconds."
+        )
     if wait is not None:
         try:
             document |= await _bring_stored_rows(settings, [changed], wait, json_output)
@@ -156,7 +160,7 @@ async def _apply(namespace: str, wait: bool, json_output: bool) -> None:
 async def _bring_stored_rows(
     settings: Settings, records: Sequence[NamespaceRecord], wait: bool, json_output: bool
 ) -> dict[str, Any]:
-    async with ClickHouse(settings.clickhouse) as clickhouse:
+    async with _clickhouse(settings) as clickhouse:
         changed = await apply_retention(clickhouse, records)
         if not json_output:
             _tell(_begun(changed))
@@ -166,6 +170,15 @@ async def _bring_stored_rows(
     if not json_output and (changed or left):
         print(_still_rewriting(left) if left else "Done: the stored rows have the days of their namespace.")
     return {"changed": [asdict(one) for one in changed], "rewriting": [asdict(one) for one in left]}
+
+
+@contextlib.asynccontextmanager
+async def _clickhouse(settings: Settings) -> AsyncIterator[ClickHouse]:
+    async with ClickHouse(settings.clickhouse) as clickhouse:
+        try:
+            yield clickhouse
+        except SchemaMismatch as error:
+            raise ConfigurationError(str(error), "lineagehub migrate") from error
 
 
 def _settings() -> Settings:
@@ -232,7 +245,10 @@ def _shown(record: NamespaceRecord, outdated: Sequence[OutdatedRows]) -> dict[st
 def _begun(changed: Sequence[OutdatedRows]) -> str:
     if not changed:
         return "No stored row differs."
-    return f"ClickHouse is rewriting {sum(one.rows for one in changed)} rows of {len({one.table for one in changed})} tables."
+    rows_by_table: Counter[str] = Counter()
+    for one in changed:
+        rows_by_table[one.table] += one.rows
+    return f"ClickHouse rewrites rows that differ: {', '.join(f'{rows} of {table}' for table, rows in rows_by_table.items())}."
 
 
 def _still_rewriting(under_way: Sequence[Rewriting]) -> str:

@@ -151,7 +151,7 @@ async def test_new_rows_only_leaves_stored_rows_until_they_are_asked_for(hub: In
 
     applied = hub.run("apply", name)
     assert applied.returncode == 0, applied.stderr
-    assert "rewriting 1 rows of 1 tables" in applied.stderr
+    assert "ClickHouse rewrites rows that differ: 1 of otel_logs." in applied.stderr
     assert "Done" in applied.stdout
     assert await hub.stored_days("otel_logs", name) == [90]
     rows = hub.run("show", name).stdout.splitlines()
@@ -207,3 +207,9 @@ async def test_without_clickhouse_the_record_is_set_and_the_rest_is_named(hub: I
     assert f"later: lineagehub retention apply {name}" in result.stderr
     assert "ClickHouse at http://127.0.0.1:1/ does not answer" in result.stderr
     assert (await hub.record(name)).retention_days == 7
+
+
+async def test_a_clickhouse_without_the_schema_is_told_apart_and_mended_by_migrate(hub: Installation) -> None:
+    result = hub.run("show", LINEAGEHUB_CLICKHOUSE_DATABASE="nowhere")
+    assert result.returncode == 78
+    assert "next: lineagehub migrate" in result.stderr
