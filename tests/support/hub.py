@@ -146,6 +146,17 @@ def start_hub(data: Path, *arguments: str) -> Iterator[Hub]:
         process.stdout.close()
 
 
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lineagehub` to its end, as a user does; `environment` is added to a clean one."""
+    return subprocess.run(
+        [sys.executable, "-m", "lineagehub", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment() | environment,
+    )
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment without anything that configures a hub or a client."""
     prefixes = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
