@@ -23,10 +23,12 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as faust_aiokafka
 from faust.types import TP, Message
+from mode.services import WaitResults
 
 from lineagehub.broker.tolerant_records import tolerate_bad_header_names
 from lineagehub.errors import Retryable, Unavailable
 from lineagehub_agents.delivery.records import Partition
+from lineagehub_agents.eager import begin
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +98,22 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
             log.warning("Offsets are not committed yet.", error=str(error))
             return False
         return True
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
+        """Called by Faust for each record: hand it on, or hear that reading is suspended, whichever comes first.
+
+        A record is handed on at once unless a buffer is full, and Faust makes four tasks before it sees that: half of its time a record.
+        """
+        handing_on, suspension = coros
+        try:
+            rest = begin(handing_on)
+        except BaseException:
+            suspension.close()
+            raise
+        if rest is None:
+            suspension.close()
+            return WaitResults([handing_on], [None], False)
+        return await super().wait_first(rest, suspension, timeout=timeout)
 
     def rewind(self, partition: TP, offset: int) -> None:
         """Read the partition from `offset` again, at the next fetch. Records already fetched are dropped."""
