@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from lineagehub.store.landing import OTLP_LOGS_IN
 from lineagehub.store.queries import paging
 from tests.hub.web.reading import all_pages, get, items, store
 from tests.hub.web.running import RunningWeb
-from tests.hub.web.telemetry_samples import HOUR, SECOND, attributes, log, logs_of
+from tests.hub.web.telemetry_samples import HOUR, attributes, iso, log, logs_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -23,11 +22,6 @@ NOW = time.time_ns()
 AT = NOW - HOUR
 TRACE_ID, SPAN_ID, RUN_ID = uuid.uuid4().hex, uuid.uuid4().hex[:16], str(uuid.uuid4())
 MEGABYTE = 1 << 20
-
-
-def iso(nanoseconds: int) -> str:
-    """Return RFC 3339 with nanoseconds."""
-    return f"{datetime.fromtimestamp(nanoseconds // SECOND, UTC):%Y-%m-%dT%H:%M:%S}.{nanoseconds % SECOND:09}Z"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
