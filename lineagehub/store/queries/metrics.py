@@ -11,7 +11,8 @@ from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.metric_points import POINTS, VIEWS, Kind
 from lineagehub.store.queries.paging import Conditions
 
-MAXIMUM_SERVICES = 100
+MAXIMUM_SERVICES, SERVICE_CHARACTERS, TEXT_CHARACTERS = 50, 200, 1_000
+"""Bounds of a summary: each text may be a megabyte long, and a page has a thousand summaries."""
 _NAME_IN_KEY = 200
 """Characters of a name that order it and stand in a position; what names share beyond is ordered by a hash."""
 
@@ -19,7 +20,7 @@ _KEY = "Prefix, NameHash, Kind"
 
 
 class MetricSummary(BaseModel):
-    """One metric of one kind, from its points inside the window."""
+    """One metric of one kind, from its points inside the window. Texts are cut to 1,000 characters."""
 
     name: str
     kind: Kind
@@ -78,14 +79,18 @@ def _sql(conditions: Conditions, having: str) -> str:
         for kind, view in VIEWS.items()
     )
     return f"""
+WITH
+    substringUTF8(MetricUnit, 1, {TEXT_CHARACTERS}) AS Unit,
+    substringUTF8(MetricDescription, 1, {TEXT_CHARACTERS}) AS Description,
+    substringUTF8(ServiceName, 1, {SERVICE_CHARACTERS}) AS Service
 SELECT
-    MetricName,
+    substringUTF8(MetricName, 1, {TEXT_CHARACTERS}) AS Name,
     Kind,
     substringUTF8(MetricName, 1, {_NAME_IN_KEY}) AS Prefix,
     cityHash64(MetricName) AS NameHash,
     toString(NameHash) AS Hash,
-    argMax((MetricUnit, MetricDescription), (TimeUnix, MetricUnit, MetricDescription)) AS Newest,
-    arraySort(groupUniqArray({MAXIMUM_SERVICES})(ServiceName)) AS Services,
+    argMax((Unit, Description), (TimeUnix, Unit, Description)) AS Newest,
+    arraySort(groupUniqArray({MAXIMUM_SERVICES})(Service)) AS Services,
     count() AS Points,
     max(TimeUnix) AS LastTime
 FROM ({kinds})
@@ -99,7 +104,7 @@ LIMIT {{most:UInt32}}
 def _summary(row: dict[str, Any]) -> MetricSummary:
     unit, description = row["Newest"]
     return MetricSummary(
-        name=row["MetricName"],
+        name=row["Name"],
         kind=row["Kind"],
         unit=unit,
         description=description,

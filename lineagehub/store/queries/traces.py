@@ -12,11 +12,12 @@ from lineagehub.store.queries.paging import Conditions, Position
 from lineagehub.store.queries.run_telemetry import RunReference
 from lineagehub.store.queries.spans import SPANS
 
-MAXIMUM_SERVICES = 100
+MAXIMUM_SERVICES, NAME_CHARACTERS = 50, 200
+"""Bounds of a summary: names may be a megabyte long, and a page has a thousand summaries."""
 
 
 class TraceSummary(BaseModel):
-    """One trace, from all its spans that have arrived, whatever the filters were."""
+    """One trace, from all its spans that have arrived, whatever the filters were. Names are cut to 200 characters."""
 
     traceId: str  # noqa: N815 our own answers are in camelCase
     rootSpanName: str | None = Field(description="Of its earliest span without a parent; null while none has arrived.")  # noqa: N815
@@ -43,11 +44,14 @@ class SpanFilter:
 
 
 _SUMMARIES = f"""
+WITH
+    substringUTF8(SpanName, 1, {NAME_CHARACTERS}) AS Name,
+    substringUTF8(ServiceName, 1, {NAME_CHARACTERS}) AS Service
 SELECT
     TraceId,
     countIf(ParentSpanId = '') AS Roots,
-    argMinIf((SpanName, ServiceName), (Timestamp, SpanId), ParentSpanId = '') AS Root,
-    arraySort(groupUniqArray({MAXIMUM_SERVICES})(ServiceName)) AS Services,
+    argMinIf((Name, Service), (Timestamp, SpanId), ParentSpanId = '') AS Root,
+    arraySort(groupUniqArray({MAXIMUM_SERVICES})(Service)) AS Services,
     min(Timestamp) AS Start,
     toString(max(toInt128(toUnixTimestamp64Nano(Timestamp)) + Duration) - toUnixTimestamp64Nano(min(Timestamp))) AS Nanoseconds,
     count() AS Spans,

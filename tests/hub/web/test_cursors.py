@@ -11,7 +11,6 @@ import pytest
 import pytest_asyncio
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Gauge, Metric, NumberDataPoint
 
-from lineagehub.auth.sealing import Sealer
 from lineagehub.store.landing import OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN
 from tests.hub.web.reading import get, store
 from tests.hub.web.running import RunningWeb
@@ -135,9 +134,3 @@ async def test_a_cursor_that_is_too_long_is_a_wrong_parameter(reads: RunningWeb)
     status, problem = await get(reads, "/api/v1/logs", cursor="1" * 4_001)
     assert (status, problem["reason"]) == (400, "invalid_parameter")
     assert "at most 4000" in problem["errors"][0]["detail"]
-
-
-def test_the_key_of_cursors_is_of_the_secret_and_of_no_other_use() -> None:
-    one, same, other = Sealer("a secret key"), Sealer("a secret key"), Sealer("another secret key")
-    assert one.cursor_key == same.cursor_key
-    assert one.cursor_key not in (other.cursor_key, one.hub_signing_key)

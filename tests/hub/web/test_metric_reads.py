@@ -277,6 +277,14 @@ async def test_the_list_of_metrics_has_each_name_and_kind_once(reads: RunningWeb
     assert await items(reads, PATH, "metrics", name="temperature", to=iso(AT)) == []
 
 
+async def test_the_list_of_metrics_cuts_texts_of_a_megabyte(reads: RunningWeb) -> None:
+    service, text = uuid.uuid4().hex, "é" * (100 << 10)
+    long = gauge(text, number(AT, 1), unit=text, description=text)
+    await store(reads.parts.clickhouse, OTLP_METRICS_IN, [metrics_of(service, [long])])
+    (found,) = await items(reads, PATH, "metrics", service=service)
+    assert (found["name"], found["unit"], found["description"]) == ("é" * 1_000,) * 3
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 8])
 async def test_pages_of_the_list_have_each_metric_once_by_name(reads: RunningWeb, limit: int) -> None:
     found: dict[str, list[Any]] = {}

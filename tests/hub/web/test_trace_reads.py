@@ -236,3 +236,11 @@ async def test_wrong_parameters_of_one_trace_are_400(reads: RunningWeb) -> None:
     assert (status, problem["errors"][0]["pointer"]) == (400, "/limit")
     status, problem = await get(reads, f"{PATH}/{ORDER}0", limit=1)
     assert (status, problem["errors"][0]["pointer"]) == (400, "/trace_id")
+
+
+async def test_a_summary_cuts_names_of_a_megabyte(reads: RunningWeb) -> None:
+    service = uuid.uuid4().hex
+    root = span(uuid.uuid4().hex, ROOT, AT, name="é" * (400 << 10))
+    await store(reads.parts.clickhouse, OTLP_TRACES_IN, [spans_of(service, [root])])
+    (summary,) = await items(reads, PATH, "traces", service=service)
+    assert summary["rootSpanName"] == "é" * 200
