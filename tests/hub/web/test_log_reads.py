@@ -203,7 +203,8 @@ async def test_a_wrong_parameter_is_400_with_its_pointer_and_what_it_may_be(
 
 @pytest.mark.parametrize("name", ["service", "limit", "cursor", "from"])
 async def test_a_parameter_given_twice_is_400(reads: RunningWeb, name: str) -> None:
-    status, problem = await get(reads, PATH, **{name: ["1", "1"]})
+    twice: dict[str, Any] = {name: ["1", "1"]}
+    status, problem = await get(reads, PATH, **twice)
     assert (status, [error["pointer"] for error in problem["errors"]]) == (400, [f"/{name}"])
 
 

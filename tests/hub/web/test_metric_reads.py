@@ -9,6 +9,12 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE as CUMULATIVE,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_DELTA as DELTA,
+)
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
     Exemplar,
     ExponentialHistogram,
     ExponentialHistogramDataPoint,
@@ -41,15 +47,17 @@ KINDS = ["exponential_histogram", "gauge", "histogram", "sum", "summary"]
 
 def number(at: int, value: float | int, **point_attributes: str) -> NumberDataPoint:
     """Return a point of a gauge or sum."""
-    member = "as_int" if isinstance(value, int) else "as_double"
-    return NumberDataPoint(
-        time_unix_nano=at, start_time_unix_nano=at - 5, attributes=attributes(point_attributes), **{member: value}
-    )
+    point = NumberDataPoint(time_unix_nano=at, start_time_unix_nano=at - 5, attributes=attributes(point_attributes))
+    if isinstance(value, int):
+        point.as_int = value
+    else:
+        point.as_double = value
+    return point
 
 
-def gauge(name: str, *points: NumberDataPoint, **members: str) -> Metric:
+def gauge(name: str, *points: NumberDataPoint, unit: str = "", description: str = "") -> Metric:
     """Return a gauge."""
-    return Metric(name=name, gauge=Gauge(data_points=points), **members)
+    return Metric(name=name, gauge=Gauge(data_points=points), unit=unit, description=description)
 
 
 def five_kinds(name: str) -> list[Metric]:
@@ -90,12 +98,14 @@ def five_kinds(name: str) -> list[Metric]:
     )
     return [
         Metric(
-            name=name, exponential_histogram=ExponentialHistogram(data_points=[exponential], aggregation_temporality=1)
+            name=name,
+            exponential_histogram=ExponentialHistogram(data_points=[exponential], aggregation_temporality=DELTA),
         ),
         gauge(name, number(AT + 1, float("nan")), unit="1", description="of all kinds"),
-        Metric(name=name, histogram=Histogram(data_points=[histogram], aggregation_temporality=2)),
+        Metric(name=name, histogram=Histogram(data_points=[histogram], aggregation_temporality=CUMULATIVE)),
         Metric(
-            name=name, sum=Sum(data_points=[number(AT + 3, LARGEST_INT)], aggregation_temporality=2, is_monotonic=True)
+            name=name,
+            sum=Sum(data_points=[number(AT + 3, LARGEST_INT)], aggregation_temporality=CUMULATIVE, is_monotonic=True),
         ),
         Metric(name=name, summary=Summary(data_points=[summary])),
     ]

@@ -40,7 +40,15 @@ async def reads(reading_web: RunningWeb) -> RunningWeb:
     )
     web = [
         span(ORDER, ROOT, AT, 900 * MILLISECOND, name="POST /orders", kind=2),
-        span(REFUND, ROOT, AT + SECOND, 2 * SECOND, name="POST /refunds", kind=2, status=Status(code=1)),
+        span(
+            REFUND,
+            ROOT,
+            AT + SECOND,
+            2 * SECOND,
+            name="POST /refunds",
+            kind=2,
+            status=Status(code=Status.STATUS_CODE_OK),
+        ),
         span(OLD, ROOT, AT - 48 * HOUR, 1, name="POST /orders"),
     ]
     store_spans = [
@@ -53,7 +61,7 @@ async def reads(reading_web: RunningWeb) -> RunningWeb:
             kind=3,
             parent_span_id=bytes.fromhex(ROOT),
             trace_state="vendor=1",
-            status=Status(code=2, message="deadlock"),
+            status=Status(code=Status.STATUS_CODE_ERROR, message="deadlock"),
             events=[event],
             links=[link],
             attributes=attributes({"lineage.run_id": RUN_ID.upper(), "db.system": "postgresql"}),
@@ -155,6 +163,15 @@ async def test_pages_serve_each_trace_once_where_all_begin_at_one_time(reads: Ru
     pages = await all_pages(reads, PATH, "traces", service="ticker", limit=limit)
     assert [trace["traceId"] for page in pages for trace in page] == [f"{number:032x}" for number in range(23, 0, -1)]
     assert all(len(page) == limit for page in pages[:-1])
+
+
+async def test_a_page_of_the_greatest_size_is_whole(reads: RunningWeb) -> None:
+    service = uuid.uuid4().hex
+    spans = [span(uuid.uuid4().hex, ROOT, AT + number) for number in range(1_001)]
+    await store(reads.parts.clickhouse, OTLP_TRACES_IN, [spans_of(service, spans)])
+    pages = await all_pages(reads, PATH, "traces", service=service, limit=1_000)
+    assert [len(page) for page in pages] == [1_000, 1]
+    assert [trace["traceId"] for page in pages for trace in page] == [found.trace_id.hex() for found in spans[::-1]]
 
 
 @pytest.mark.parametrize("limit", [1, 4, 6, 23, 24, 25])
