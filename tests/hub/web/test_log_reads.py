@@ -110,7 +110,7 @@ async def test_without_a_window_it_is_the_last_24_hours(reads: RunningWeb) -> No
     assert "old" in await bodies(reads, service="checkout", from_=iso(AT - 49 * HOUR))
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 5, 7, 10, 11, 12, 18, 29, 30, 31, 1_000])
+@pytest.mark.parametrize("limit", [1, 4, 7, 11, 29, 30])
 async def test_pages_serve_each_record_once_where_times_are_equal_and_where_records_are(
     reads: RunningWeb, limit: int
 ) -> None:

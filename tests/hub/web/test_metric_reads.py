@@ -9,12 +9,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    AGGREGATION_TEMPORALITY_CUMULATIVE as CUMULATIVE,
-)
-from opentelemetry.proto.metrics.v1.metrics_pb2 import (
-    AGGREGATION_TEMPORALITY_DELTA as DELTA,
-)
-from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    AGGREGATION_TEMPORALITY_CUMULATIVE,
+    AGGREGATION_TEMPORALITY_DELTA,
     Exemplar,
     ExponentialHistogram,
     ExponentialHistogramDataPoint,
@@ -99,13 +95,22 @@ def five_kinds(name: str) -> list[Metric]:
     return [
         Metric(
             name=name,
-            exponential_histogram=ExponentialHistogram(data_points=[exponential], aggregation_temporality=DELTA),
+            exponential_histogram=ExponentialHistogram(
+                data_points=[exponential], aggregation_temporality=AGGREGATION_TEMPORALITY_DELTA
+            ),
         ),
         gauge(name, number(AT + 1, float("nan")), unit="1", description="of all kinds"),
-        Metric(name=name, histogram=Histogram(data_points=[histogram], aggregation_temporality=CUMULATIVE)),
         Metric(
             name=name,
-            sum=Sum(data_points=[number(AT + 3, LARGEST_INT)], aggregation_temporality=CUMULATIVE, is_monotonic=True),
+            histogram=Histogram(data_points=[histogram], aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE),
+        ),
+        Metric(
+            name=name,
+            sum=Sum(
+                data_points=[number(AT + 3, LARGEST_INT)],
+                aggregation_temporality=AGGREGATION_TEMPORALITY_CUMULATIVE,
+                is_monotonic=True,
+            ),
         ),
         Metric(name=name, summary=Summary(data_points=[summary])),
     ]
@@ -129,8 +134,10 @@ async def reads(reading_web: RunningWeb) -> RunningWeb:
     await store(clickhouse, OTLP_METRICS_IN, [metrics_of("house", [rooms]), metrics_of("job", [job])])
     await store(clickhouse, OTLP_METRICS_IN, [metrics_of("kinds", five_kinds("all.kinds"))])
     await store(clickhouse, OTLP_METRICS_IN, [metrics_of("names", long_names)])
-    equal = [gauge("equal", *(number(AT + index // 6, index // 3) for index in range(24)))]
-    sums = Sum(data_points=[number(AT + index // 6, index // 4) for index in range(24)])
+    # Pairs of wholly equal points: two of an integer, two of the double of the same value.
+    of_gauge = [number(AT + index // 6, index // 4 if index % 4 < 2 else float(index // 4)) for index in range(12)]
+    equal = [gauge("equal", *of_gauge)]
+    sums = Sum(data_points=[number(AT + index // 6, index // 4) for index in range(12)])
     await store(clickhouse, OTLP_METRICS_IN, [metrics_of("equal", [*equal, Metric(name="equal", sum=sums)])])
     other = [gauge("rows", number(AT, 99))]
     await store(clickhouse, OTLP_METRICS_IN, [metrics_of("job", other)], "team-b")
@@ -295,7 +302,7 @@ async def test_the_list_of_metrics_cuts_texts_of_a_megabyte(reads: RunningWeb) -
     assert (found["name"], found["unit"], found["description"]) == ("é" * 1_000,) * 3
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("limit", [1, 2, 4, 5])
 async def test_pages_of_the_list_have_each_metric_once_by_name(reads: RunningWeb, limit: int) -> None:
     found: dict[str, list[Any]] = {}
     for service in ("kinds", "names"):
@@ -307,12 +314,12 @@ async def test_pages_of_the_list_have_each_metric_once_by_name(reads: RunningWeb
     assert sorted(found["names"]) == [(LONG_NAME + ending, "gauge") for ending in "abc"]
 
 
-@pytest.mark.parametrize("limit", [1, 2, 5, 6, 7, 11, 12, 24, 47, 48, 49])
+@pytest.mark.parametrize("limit", [1, 5, 12, 23, 24])
 async def test_pages_serve_each_point_once_where_times_and_points_of_two_kinds_are_equal(
     reads: RunningWeb, limit: int
 ) -> None:
     whole = await items(reads, POINTS, "points", name="equal")
-    assert len(whole) == 48
+    assert len(whole) == 24
     pages = await all_pages(reads, POINTS, "points", name="equal", limit=limit)
     assert [point for page in pages for point in page] == whole
     assert all(len(page) == limit for page in pages[:-1])
