@@ -59,5 +59,5 @@ async def all_pages(web: RunningWeb, path: str, member: str, **query: Any) -> li
         pages.append(answer[member])
         if answer["nextCursor"] is None:
             return pages
-        assert len(pages) < 1_000, "the pages come to an end"
+        assert len(pages) < 100, "the pages come to an end"
         cursor = {"cursor": answer["nextCursor"]}

@@ -32,6 +32,11 @@ REQUESTS: list[tuple[str, dict[str, str]]] = [
     (f"/api/v1/jobs/runs/{RUN_ID}/logs", {"service": "etl"}),
     (f"/api/v1/jobs/runs/{RUN_ID}/metrics", {"service": "etl"}),
 ]
+of_each_read = pytest.mark.parametrize(
+    ("path", "query"),
+    REQUESTS,
+    ids=["traces", "trace", "logs", "metrics", "points", "run-traces", "run-spans", "run-logs", "run-metrics"],
+)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -67,7 +72,7 @@ async def refused(web: RunningWeb, path: str, cursor: str, role: str = "reader",
     assert "begin again without it" in problem["errors"][0]["detail"]
 
 
-@pytest.mark.parametrize(("path", "query"), REQUESTS)
+@of_each_read
 async def test_a_cursor_leads_on_with_any_limit(reads: RunningWeb, path: str, query: dict[str, str]) -> None:
     cursor = await first_cursor(reads, path, query)
     assert len(cursor) < 400
@@ -76,7 +81,7 @@ async def test_a_cursor_leads_on_with_any_limit(reads: RunningWeb, path: str, qu
         assert status == 200
 
 
-@pytest.mark.parametrize(("path", "query"), REQUESTS)
+@of_each_read
 async def test_another_namespace_can_do_nothing_with_a_cursor(
     reads: RunningWeb, path: str, query: dict[str, str]
 ) -> None:
@@ -85,7 +90,7 @@ async def test_another_namespace_can_do_nothing_with_a_cursor(
     await refused(reads, path, cursor, "stranger", **query)
 
 
-@pytest.mark.parametrize(("path", "query"), REQUESTS)
+@of_each_read
 async def test_a_cursor_is_of_one_read(reads: RunningWeb, path: str, query: dict[str, str]) -> None:
     cursor = await first_cursor(reads, path, query)
     for other_path, other_query in REQUESTS:
@@ -93,7 +98,7 @@ async def test_a_cursor_is_of_one_read(reads: RunningWeb, path: str, query: dict
             await refused(reads, other_path, cursor, **other_query)
 
 
-@pytest.mark.parametrize(("path", "query"), REQUESTS)
+@of_each_read
 async def test_a_cursor_is_of_the_parameters_it_was_made_with(
     reads: RunningWeb, path: str, query: dict[str, str]
 ) -> None:
