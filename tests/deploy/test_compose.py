@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from pydantic import BaseModel
 from lineagehub.cli import COMMANDS
 from lineagehub.settings import Settings
 from lineagehub_agents.flows import FLOWS
+from tests.support.missing import skip_or_fail
 
 ROOT = Path(__file__).parents[2]
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.10.0"
@@ -41,20 +41,14 @@ def _setting_names(model: type[BaseModel], prefix: str) -> set[str]:
     return names
 
 
-def _skip_or_fail(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 def test_compose_fits_the_schema_of_the_compose_specification(compose: dict[str, Any]) -> None:
     if shutil.which("go") is None:
-        _skip_or_fail("the compose schema comes with a Go module, and Go is not installed")
+        skip_or_fail("the compose schema comes with a Go module, and Go is not installed")
     result = subprocess.run(
         ["go", "mod", "download", "-json", SCHEMA_MODULE], capture_output=True, text=True, timeout=300, cwd=ROOT.parent
     )
     if result.returncode:
-        _skip_or_fail(f"the Go module with the compose schema could not be fetched: {result.stdout[-300:]}")
+        skip_or_fail(f"the Go module with the compose schema could not be fetched: {result.stdout[-300:]}")
     schema = json.loads((Path(json.loads(result.stdout)["Dir"]) / "schema" / "compose-spec.json").read_text())
     errors = [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(compose)]
     assert not errors

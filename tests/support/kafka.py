@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from tests.support.missing import skip_or_fail
 from tests.support.waiting import wait_until
 
 VERSION = "4.3.1"
@@ -139,9 +138,7 @@ def kafka_or_skip(directory: Path) -> Iterator[Kafka]:
     try:
         _fetch_jars()
     except KafkaMissing as missing:
-        if os.environ.get("CI") == "true" or os.environ.get("LINEAGEHUB_REQUIRE_REAL") == "1":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        skip_or_fail(str(missing))
     with start_kafka(directory) as kafka:
         yield kafka
 
