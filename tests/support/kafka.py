@@ -76,7 +76,7 @@ class Kafka:
                 [*_java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self.directory / "server.properties")],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         wait_until(self._answers, START_SECONDS, f"Kafka on port {self.port}: {self.directory / 'kafka.log'}")
 
@@ -170,5 +170,6 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Between fork and exec: the process is killed when its parent is gone, however that ended."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
