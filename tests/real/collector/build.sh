@@ -12,7 +12,6 @@ build() {
   # An older Go fetches the one that the Collector's modules ask for.
   if [[ "$(printf 'go1.26\n%s\n' "$(go env GOVERSION)" | sort -V | head -1)" != go1.26 ]]; then export GOTOOLCHAIN=auto; fi
   mkdir -p "$home"
-  local work
   work="$(mktemp -d "$home/build.XXXXXX")"
   trap 'rm -rf "$work"' EXIT
   export GOBIN="$work/bin" GOWORK=off
