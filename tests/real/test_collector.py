@@ -86,7 +86,8 @@ def _assert_all_stored_once(hub: Hub, service: str, namespace: str = "demo") -> 
 @contextlib.contextmanager
 def _shipped_collector(hub: Hub, directory: Path) -> Iterator[Collector]:
     """The Collector with the configuration that we ship, in front of this hub."""
-    exporters = {"otlp_http": {"endpoint": hub.url}}
+    # Its first pause before it tries again is 5 s.
+    exporters = {"otlp_http": {"endpoint": hub.url, "retry_on_failure": {"initial_interval": "1s"}}}
     with start_collector(directory, {"exporters": exporters}, base=SHIPPED, LINEAGEHUB_API_KEY=hub.api_key) as running:
         yield running
 

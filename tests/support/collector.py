@@ -27,6 +27,8 @@ START_SECONDS = 30
 STOP_SECONDS = 30
 GENERATE_SECONDS = 60
 
+ANY_PORT = f"{HOST}:0"
+
 SIGNALS = ("traces", "metrics", "logs")
 GENERATED = {
     "otel_traces": 200,
@@ -131,11 +133,11 @@ def pipelines(receiver: str, exporter: str) -> dict[str, Any]:
 
 
 def _listening(configuration: dict[str, Any], endpoint: str) -> dict[str, Any]:
-    protocols = {"http": {"endpoint": endpoint}, "grpc": {"endpoint": f"{HOST}:{free_port()}"}}
+    protocols = {"http": {"endpoint": endpoint}, "grpc": {"endpoint": ANY_PORT}}
     return {
         **configuration,
         "receivers": {"otlp": {"protocols": protocols}} | configuration.get("receivers", {}),
-        "extensions": {"health_check": {"endpoint": f"{HOST}:{free_port()}"}},
+        "extensions": {"health_check": {"endpoint": ANY_PORT}},
         # Its own metrics would be served on a fixed port.
         "service": {"telemetry": {"metrics": {"level": "none"}}} | configuration.get("service", {}),
     }

@@ -112,7 +112,7 @@ class Kafka:
 def start_kafka(directory: Path) -> Iterator[Kafka]:
     """Start a fresh node in `directory`; stop it at the end. Raises KafkaMissing."""
     _fetch_jars()
-    port, controller = _free_port(), _free_port()
+    port, controller = _free_ports()
     properties = directory / "server.properties"
     properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
     cluster = subprocess.run(
@@ -164,10 +164,12 @@ def _java(*options: str) -> list[str]:
     return ["java", *options, "-cp", f"{JARS}/*"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    # Both are held at once: one after the other, they can be the same.
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
 
 
 def die_with_parent() -> None:
