@@ -91,6 +91,11 @@ def test_clickhouse_is_the_version_of_the_embedded_engine(compose: dict[str, Any
     assert image == embedded.group(1)
 
 
+def test_the_collector_is_the_version_that_the_tests_build(compose: dict[str, Any]) -> None:
+    manifest = yaml.safe_load((ROOT / "tests" / "real" / "collector" / "builder.yaml").read_text())
+    assert compose["services"]["collector"]["image"].rpartition(":")[2] == manifest["dist"]["version"]
+
+
 def test_mounted_files_are_there_and_yaml_parses(compose: dict[str, Any]) -> None:
     for service in compose["services"].values():
         for volume in service.get("volumes", []):

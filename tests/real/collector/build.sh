@@ -7,10 +7,20 @@ version=v0.161.0
 key="$(cat "$here/builder.yaml" "$here/build.sh" | sha256sum | cut -c1-16)"
 home="${XDG_CACHE_HOME:-$HOME/.cache}/lineagehub/collector-$key"
 
+refuse() {
+  echo "The Collector is built with Go 1.26 or newer, $1. Install it, or any Go from 1.21, from your system or go.dev." >&2
+  exit 69
+}
+
+older_than() {
+  [[ "$(printf '%s\n' "$1" "$(go env GOVERSION)" | sort -V | head -1)" != "$1" ]]
+}
+
 build() {
-  command -v go >/dev/null || { echo "The Collector is built with Go 1.26 or newer, which is not installed." >&2; exit 69; }
-  # An older Go fetches the one that the Collector's modules ask for.
-  if [[ "$(printf 'go1.26\n%s\n' "$(go env GOVERSION)" | sort -V | head -1)" != go1.26 ]]; then export GOTOOLCHAIN=auto; fi
+  command -v go >/dev/null || refuse "which is not installed"
+  # Between these two versions Go fetches the one that the Collector's modules ask for.
+  if older_than go1.21; then refuse "and this is $(go env GOVERSION), too old to fetch it"; fi
+  if older_than go1.26; then export GOTOOLCHAIN=auto; fi
   mkdir -p "$home"
   work="$(mktemp -d "$home/build.XXXXXX")"
   trap 'rm -rf "$work"' EXIT
