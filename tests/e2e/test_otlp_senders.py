@@ -17,7 +17,7 @@ import pytest
 from tests.support.hub import Hub, clean_environment
 from tests.support.missing import skip_or_fail
 from tests.support.opentelemetry_js import APPLICATION, NodeMissing, node_modules
-from tests.support.waiting import wait_until
+from tests.support.stored_telemetry import assert_stored_once
 
 SENT = {
     "otel_traces": 700,
@@ -28,7 +28,6 @@ SENT = {
     "otel_metrics_exponential_histogram": 1,
 }
 SEND_SECONDS = 60
-STORED_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -66,23 +65,8 @@ SENDERS = {
 def test_an_unmodified_sender_needs_only_its_variables_and_everything_arrives_once(hub: Hub, sender: Sender) -> None:
     service = f"service-{uuid.uuid4().hex}"
     trace_id = _send(hub, sender, service)
-
-    def stored() -> dict[str, int]:
-        return {
-            table: hub.count(f"SELECT count() FROM {table} WHERE ServiceName = {{service:String}}", service=service)
-            for table in SENT
-        }
-
-    wait_until(
-        lambda: all(stored()[table] >= count for table, count in SENT.items()), STORED_SECONDS, f"{SENT} to be stored"
-    )
-    assert stored() == SENT
-    namespaces = hub.rows(
-        "SELECT Namespace, count() AS spans FROM otel_traces WHERE TraceId = {trace:String} GROUP BY Namespace",
-        trace=trace_id,
-    )
-    assert namespaces == [{"Namespace": "demo", "spans": SENT["otel_traces"]}]
-    _assert_spans(hub, service)
+    assert_stored_once(hub, service, SENT)
+    _assert_spans(hub, service, trace_id)
     _assert_metrics(hub, service)
     _assert_logs(hub, service, trace_id)
 
@@ -109,14 +93,15 @@ def _send(hub: Hub, sender: Sender, service: str) -> str:
     return result.stdout.strip()
 
 
-def _assert_spans(hub: Hub, service: str) -> None:
+def _assert_spans(hub: Hub, service: str, trace_id: str) -> None:
     numbers = hub.rows(
         "SELECT uniqExact(SpanAttributes['number']) AS steps, min(toUInt32(SpanAttributes['number'])) AS first, "
-        "max(toUInt32(SpanAttributes['number'])) AS last, uniqExact(ParentSpanId) AS parents FROM otel_traces "
+        "max(toUInt32(SpanAttributes['number'])) AS last, uniqExact(ParentSpanId) AS parents, any(TraceId) AS trace, "
+        "uniqExact(TraceId) AS traces FROM otel_traces "
         "WHERE ServiceName = {service:String} AND SpanName = 'step'",
         service=service,
     )
-    assert numbers == [{"steps": 698, "first": 0, "last": 697, "parents": 1}]
+    assert numbers == [{"steps": 698, "first": 0, "last": 697, "parents": 1, "trace": trace_id, "traces": 1}]
     [step] = hub.rows(
         "SELECT SpanKind, ScopeName, ScopeVersion, SpanAttributes, Events.Name AS events, Events.Attributes AS attributes, "
         "ResourceAttributes['deployment.environment.name'] AS environment FROM otel_traces "

@@ -31,11 +31,13 @@ from tests.support.collector import (
 )
 from tests.support.hub import Hub, clean_environment
 from tests.support.kafka import Kafka, kafka_or_skip
+from tests.support.stored_telemetry import assert_stored_once
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "deploy" / "collector" / "config.yaml"
-STORED_SECONDS = 60
+LOGGED_SECONDS = 60
+RECEIVED_SECONDS = 60
 OPEN_NAMESPACE = "collector"
 
 OUR_TOPICS = {"traces": "otel-spans", "metrics": "otel-metrics", "logs": "otel-logs"}
@@ -63,26 +65,6 @@ def open_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
         yield running
 
 
-def _stored(hub: Hub, service: str) -> dict[str, int]:
-    return {
-        table: hub.count(f"SELECT count() FROM {table} WHERE ServiceName = {{service:String}}", service=service)
-        for table in GENERATED
-    }
-
-
-def _assert_all_stored_once(hub: Hub, service: str, namespace: str = "demo") -> None:
-    def is_stored() -> bool:
-        return all(count >= GENERATED[table] for table, count in _stored(hub, service).items())
-
-    wait_until(is_stored, STORED_SECONDS, f"{GENERATED} to be stored")
-    assert _stored(hub, service) == GENERATED
-    for table in GENERATED:
-        namespaces = hub.rows(
-            f"SELECT DISTINCT Namespace FROM {table} WHERE ServiceName = {{service:String}}", service=service
-        )
-        assert namespaces == [{"Namespace": namespace}], table
-
-
 @contextlib.contextmanager
 def _shipped_collector(hub: Hub, directory: Path) -> Iterator[Collector]:
     """The Collector with the configuration that we ship, in front of this hub."""
@@ -106,12 +88,12 @@ def test_the_configuration_that_we_ship_is_valid() -> None:
 def test_a_collector_as_we_ship_it_brings_every_signal(hub: Hub, tmp_path: Path, service: str) -> None:
     with _shipped_collector(hub, tmp_path) as collector:
         generate(collector.endpoint, service)
-        _assert_all_stored_once(hub, service)
+        assert_stored_once(hub, service, GENERATED)
 
 
 def test_telemetrygen_needs_only_endpoint_and_header(hub: Hub, service: str) -> None:
     generate(hub.url.removeprefix("http://"), service, hub.api_key)
-    _assert_all_stored_once(hub, service)
+    assert_stored_once(hub, service, GENERATED)
 
 
 def test_what_we_leave_out_is_reported_by_the_collector_and_not_sent_again(
@@ -126,16 +108,14 @@ def test_what_we_leave_out_is_reported_by_the_collector_and_not_sent_again(
     request = {"resourceSpans": [{"resource": {"attributes": attributes}, "scopeSpans": [{"spans": spans}]}]}
     with _shipped_collector(hub, tmp_path) as collector:
         _post_json(f"http://{collector.endpoint}/v1/traces", request)
-        wait_until(lambda: "artial success" in collector.log(), STORED_SECONDS, "the Collector to report it")
-        wait_until(lambda: _stored(hub, service)["otel_traces"] >= 1, STORED_SECONDS, "the good span")
+        wait_until(lambda: "artial success" in collector.log(), LOGGED_SECONDS, "the Collector to report it")
         # It stops only when nothing is left to be sent.
         assert collector.stop() == 0
         report = next(line for line in collector.log().splitlines() if "artial success" in line)
     assert '"dropped_spans": 1' in report
     assert "not worth sending again" in report
     assert "Will retry" not in collector.log()
-    stored = hub.rows("SELECT SpanName FROM otel_traces WHERE ServiceName = {service:String}", service=service)
-    assert stored == [{"SpanName": "good"}]
+    assert_stored_once(hub, service, {"otel_traces": 1})
 
 
 def test_a_collector_keeps_what_a_hub_without_its_broker_refuses(
@@ -145,10 +125,10 @@ def test_a_collector_keeps_what_a_hub_without_its_broker_refuses(
         kafka.kill()
         try:
             generate(collector.endpoint, service)
-            wait_until(lambda: "Will retry" in collector.log(), STORED_SECONDS, "the Collector to be refused")
+            wait_until(lambda: "Will retry" in collector.log(), LOGGED_SECONDS, "the Collector to be refused")
         finally:
             kafka.restart()
-        _assert_all_stored_once(hub, service)
+        assert_stored_once(hub, service, GENERATED)
         assert "503" in collector.log()
         assert "Dropping data" not in collector.log()
 
@@ -163,7 +143,7 @@ def test_what_the_kafka_exporter_writes_is_taken_in_open_trust(
     configuration = {"exporters": {"kafka": exporter}, "service": {"pipelines": pipelines("otlp", "kafka")}}
     with _open_agent(hub, open_kafka, topics), start_collector(tmp_path, configuration) as collector:
         generate(collector.endpoint, service)
-        _assert_all_stored_once(hub, service, OPEN_NAMESPACE)
+        assert_stored_once(hub, service, GENERATED, OPEN_NAMESPACE)
 
 
 def test_the_kafka_receiver_reads_what_our_web_wrote(hub: Hub, kafka: Kafka, tmp_path: Path, service: str) -> None:
@@ -182,11 +162,11 @@ def test_the_kafka_receiver_reads_what_our_web_wrote(hub: Hub, kafka: Kafka, tmp
         logs=GENERATED["otel_logs"],
     )
     with start_collector(tmp_path, configuration) as collector:
-        wait_until(lambda: _items(exported, service)[0] >= expected, STORED_SECONDS, f"{expected} to be received")
+        wait_until(lambda: _items(exported, service)[0] >= expected, RECEIVED_SECONDS, f"{expected} to be received")
         assert collector.stop() == 0
     received, trace_ids = _items(exported, service)
     assert received == expected
-    _assert_all_stored_once(hub, service)
+    assert_stored_once(hub, service, GENERATED)
     stored = hub.rows("SELECT DISTINCT TraceId FROM otel_traces WHERE ServiceName = {service:String}", service=service)
     assert trace_ids == {row["TraceId"] for row in stored}
     assert len(trace_ids) == 50
