@@ -60,6 +60,11 @@ class ClickHouseSettings(_Group):
     engine_prefix: Literal["", "Replicated"] = Field("", description="`Replicated` on a cluster.")
     on_cluster: str = Field("", pattern=r"^[A-Za-z0-9_{}-]*$", description="Cluster name for ON CLUSTER, or empty.")
 
+    @property
+    def on_cluster_clause(self) -> str:
+        """What a statement on tables says of the cluster; empty without one."""
+        return f"ON CLUSTER '{self.on_cluster}'" if self.on_cluster else ""
+
 
 class MarquezSettings(_Group):
     """Where Marquez is; without a URL nothing is forwarded."""

@@ -121,8 +121,11 @@ class FlowApp:
         self._joined = True
 
     async def _commit_delivered(self) -> None:
-        for deliverer in self.deliverers.values():
+        for route in self.flow.routes:
+            deliverer = self.deliverers[route.topic.name]
             await deliverer.commit()
+            handed_on = self._transport.handed_on(self._settings.kafka.topic_name(route.topic))
+            await deliverer.read_lost_again(handed_on, self._transport.generation)
 
 
 def _new_app(name: str, kafka: KafkaSettings, agents: AgentsSettings, scratch: str) -> faust.App:

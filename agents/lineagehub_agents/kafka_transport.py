@@ -23,10 +23,12 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers import aiokafka as faust_aiokafka
 from faust.types import TP, Message
+from mode.services import WaitResults
 
 from lineagehub.broker.tolerant_records import tolerate_bad_header_names
 from lineagehub.errors import Retryable, Unavailable
 from lineagehub_agents.delivery.records import Partition
+from lineagehub_agents.eager import begin
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +84,8 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._rewinds: dict[TP, int] = {}
+        self.handed_on: dict[TP, int] = {}
+        """The offset after the last record that went on to the agent, of partitions since their assignment or rewind."""
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -94,6 +98,22 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
             log.warning("Offsets are not committed yet.", error=str(error))
             return False
         return True
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
+        """Called by Faust for each record: hand it on, or hear that reading is suspended, whichever comes first.
+
+        A record is handed on at once unless a buffer is full, and Faust makes four tasks before it sees that: half of its time a record.
+        """
+        handing_on, suspension = coros
+        try:
+            rest = begin(handing_on)
+        except BaseException:
+            suspension.close()
+            raise
+        if rest is None:
+            suspension.close()
+            return WaitResults([handing_on], [None], False)
+        return await super().wait_first(rest, suspension, timeout=timeout)
 
     def rewind(self, partition: TP, offset: int) -> None:
         """Read the partition from `offset` again, at the next fetch. Records already fetched are dropped."""
@@ -109,8 +129,10 @@ class DeliveryConsumer(faust_aiokafka.Consumer):
         for partition, offset in wanted.items():
             await self._thread.call_thread(self._thread.rewind, TopicPartition(*partition), offset)
             self._read_offset[partition] = offset or None
+            self.handed_on.pop(partition, None)
         async for partition, message in super().getmany(timeout):
             if partition not in self._rewinds:
+                self.handed_on[partition] = message.offset + 1
                 yield partition, message
 
 
@@ -128,6 +150,15 @@ class Transport(faust_aiokafka.Transport):
     def generation(self) -> int:
         """See ConsumerGroup."""
         return int(self.app.consumer_generation_id)
+
+    def handed_on(self, topic: str) -> dict[Partition, int]:
+        """Return, for each partition of ours of `topic`, the offset after the last record that went on to its agent."""
+        assignment = self._consumer.assignment()
+        return {
+            Partition(*partition): offset
+            for partition, offset in self._consumer.handed_on.items()
+            if partition.topic == topic and partition in assignment
+        }
 
     def owns(self, partition: Partition, generation: int) -> bool:
         """See ConsumerGroup."""

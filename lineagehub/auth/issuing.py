@@ -1,4 +1,4 @@
-"""New namespaces and keys as control records. Called by `lineagehub up` (and by the management API when it comes)."""
+"""New and changed namespaces, and new keys, as control records. Called by `lineagehub up` (and by the management API when it comes)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,12 @@ def new_namespace(name: str, display_name: str = "", description: str = "") -> N
         created_at=now,
         updated_at=now,
     )
+
+
+def changed_namespace(record: NamespaceRecord, **changes: object) -> NamespaceRecord:
+    """Return the next revision of a namespace with these fields changed. Raises pydantic's ValidationError on a bad value."""
+    revised = {"revision": record.revision + 1, "updated_at": datetime.now(UTC)}
+    return NamespaceRecord.model_validate(record.model_dump() | changes | revised)
 
 
 def issue_key(

@@ -1,4 +1,5 @@
-"""Writes of the control topic: namespaces and keys. Called by `lineagehub up` (and by the management API when it comes).
+"""Writes of the control topic, namespaces and keys, and reading it once from end to end. Called by commands (and by the management API
+when it comes); web and agents follow the topic instead (compacted_view.py).
 
 With the embedded broker, which forgets everything when it dies, each record is first appended to a journal and fsynced;
 `lineagehub up` replays the journal at start (embedded/control_journal.py). With a real broker the topic itself is durable.
@@ -9,9 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from lineagehub.broker.compacted_view import Apply, CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord
 from lineagehub.contract.keys import api_key_key, namespace_key
+from lineagehub.contract.topics import CONTROL
+from lineagehub.errors import Unavailable
+from lineagehub.settings import KafkaSettings
+
+READ_SECONDS = 20.0
 
 JournalAppend = Callable[[bytes, bytes | None], None]
 
@@ -36,3 +43,14 @@ class ControlWriter:
         if self._journal is not None:
             await asyncio.to_thread(self._journal, key, value)
         await self._producer.send(self._topic, value, key=key)
+
+
+async def read_control(kafka: KafkaSettings, apply: Apply, timeout_seconds: float = READ_SECONDS) -> None:
+    """Call `apply` with every record that the control topic holds now, in order. Raises Unavailable."""
+    topic = kafka.topic_name(CONTROL)
+    view = CompactedView(kafka, topic, apply)
+    await view.start()
+    complete = await view.wait_complete(timeout_seconds)
+    await view.stop()
+    if not complete:
+        raise Unavailable("kafka", f"The topic {topic} could not be read from {kafka.brokers}.")

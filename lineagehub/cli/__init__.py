@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "topics": "Create the topics, or compare the broker with the contract.",
     "migrate": "Bring ClickHouse's schema up to date.",
     "bootstrap": "Make a first namespace and its keys.",
+    "retention": "Show and set how long a namespace's data are kept.",
 }
 
 EPILOG = (

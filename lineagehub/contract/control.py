@@ -50,6 +50,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
 
 
 RetentionDays = Annotated[int, Field(ge=1, le=3650)]
+DEFAULT_RETENTION_DAYS = 30
 
 
 class _Record(BaseModel):
@@ -72,7 +73,7 @@ class NamespaceRecord(_Record):
     owners: tuple[str, ...] = ()
     job_namespaces: tuple[str, ...] = ()
     discoverable: bool = False
-    retention_days: RetentionDays = 30
+    retention_days: RetentionDays = DEFAULT_RETENTION_DAYS
     signal_retention_days: dict[Signal, RetentionDays] = {}
     tags: dict[str, str] = {}
     created_at: AwareDatetime

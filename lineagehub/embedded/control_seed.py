@@ -8,16 +8,12 @@ from datetime import timedelta
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.issuing import issue_key, new_namespace
 from lineagehub.auth.sealing import Sealer
-from lineagehub.broker.compacted_view import CompactedView
-from lineagehub.broker.control import ControlWriter
+from lineagehub.broker.control import ControlWriter, read_control
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import Role
 from lineagehub.contract.topics import CONTROL
 from lineagehub.embedded.control_journal import ControlJournal
-from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
-
-READ_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,12 +46,7 @@ async def issue_keys(
     sealer = Sealer(secret_key)
     directory = Directory(sealer)
     topic = kafka.topic_name(CONTROL)
-    view = CompactedView(kafka, topic, directory.apply)
-    await view.start()
-    complete = await view.wait_complete(READ_SECONDS)
-    await view.stop()
-    if not complete:
-        raise Unavailable("kafka", f"The topic {topic} could not be read from {kafka.brokers}.")
+    await read_control(kafka, directory.apply)
     async with Producer(kafka) as producer:
         writer = ControlWriter(producer, topic, journal.append if journal else None)
         record = directory.namespaces.get(namespace)

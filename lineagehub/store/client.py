@@ -21,7 +21,7 @@ from lineagehub.errors import LineageHubError, Unavailable
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.error_codes import error_of
 
-Values = Mapping[str, str | int | Sequence[str]]
+Values = Mapping[str, str | int | Sequence[str] | Sequence[int]]
 _EXCEPTION = re.compile(rb"Code: (\d+)\. DB::Exception: ")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"})
 _SELECT_SETTINGS = {
@@ -170,7 +170,11 @@ def _bound(parameters: Values | None) -> dict[str, str]:
     return {f"param_{name}": _literal(value) for name, value in (parameters or {}).items()}
 
 
-def _literal(value: str | int | Sequence[str]) -> str:
+def _literal(value: str | int | Sequence[str] | Sequence[int]) -> str:
     if isinstance(value, str | int):
         return str(value).translate(_ESCAPES)
-    return "[" + ",".join("'" + item.translate(_ESCAPES).replace("'", "\\'") + "'" for item in value) + "]"
+    return "[" + ",".join(map(_item, value)) + "]"
+
+
+def _item(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.translate(_ESCAPES).replace("'", "\\'") + "'"

@@ -99,7 +99,7 @@ def _render(text: str, settings: ClickHouseSettings) -> str:
     window = "replicated_deduplication_window" if settings.engine_prefix else "non_replicated_deduplication_window"
     values = {
         "database": settings.database,
-        "on_cluster": f"ON CLUSTER '{settings.on_cluster}'" if settings.on_cluster else "",
+        "on_cluster": settings.on_cluster_clause,
         "deduplication": f"{window} = {DEDUPLICATION_WINDOW}",
         "any_value": _any_value_type(),
     }

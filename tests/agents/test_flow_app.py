@@ -190,7 +190,8 @@ async def test_a_tenants_garbage_goes_to_its_own_lane_with_its_place_and_its_sig
     assert dict(letter.headers)[HEADER_OFFSET].isdigit()
 
 
-async def test_records_that_faust_loses_on_their_way_are_read_again(running: Running) -> None:
+@pytest.mark.parametrize("followers", [0, 200])
+async def test_records_that_faust_loses_on_their_way_are_read_again(running: Running, followers: int) -> None:
     deliverer = running.app.deliverers[TOPIC]
     deliver = deliverer.deliver
     lost: list[Record] = []
@@ -210,7 +211,7 @@ async def test_records_that_faust_loses_on_their_way_are_read_again(running: Run
             return bool(lost)
 
         await wait_until_async(some_are_lost, DEADLINE_SECONDS, "records to be lost")
-        event_ids += await running.send(200)
+        event_ids += await running.send(followers)
         await running.wait_delivered(event_ids)
     finally:
         deliverer.deliver = deliver  # type: ignore[method-assign]  # As before.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.support.hub import Hub, children_of
+from tests.support.hub import Hub
 from tests.support.waiting import wait_until
 
 EVENTS = 20_000
@@ -42,26 +42,14 @@ def _send(hub: Hub, run_ids: list[str], jobs: str) -> list[str]:
     return run_ids
 
 
-def _agent_pid(hub: Hub, name: str) -> int | None:
-    for pid in children_of(hub.process.pid):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                words = file.read().split(b"\0")
-        except FileNotFoundError:
-            continue
-        if b"agent" in words and name.encode() in words:
-            return pid
-    return None
-
-
 def _kill_in_mid_stream(hub: Hub, stored: Callable[[], int]) -> None:
     """Wait until delivery is under way, kill the agent, and wait for its next life."""
     before = stored()
     wait_until(lambda: stored() > before or stored() >= EVENTS, 60, "delivery to be under way")
-    pid = _agent_pid(hub, "lineage-store")
+    pid = hub.agent_pid("lineage-store")
     assert pid is not None, "the agent runs"
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: _agent_pid(hub, "lineage-store") not in (None, pid), 60, "the agent's restart")
+    wait_until(lambda: hub.agent_pid("lineage-store") not in (None, pid), 60, "the agent's restart")
 
 
 def test_an_agent_killed_five_times_in_mid_stream_loses_nothing_and_doubles_nothing(hub: Hub) -> None:

@@ -50,7 +50,7 @@ def _javascript() -> tuple[list[str], dict[str, str]]:
         skip_or_fail(str(missing))
 
 
-SENDERS = {
+APPLICATIONS = {
     f"{name}-{protocol.removeprefix('http/')}-{compression}": Sender(start, protocol, compression)
     for name, start, protocols in (
         ("python", _python, ("http/protobuf",)),
@@ -61,7 +61,7 @@ SENDERS = {
 }
 
 
-@pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
+@pytest.mark.parametrize("sender", APPLICATIONS.values(), ids=APPLICATIONS)
 def test_an_unmodified_sender_needs_only_its_variables_and_everything_arrives_once(hub: Hub, sender: Sender) -> None:
     service = f"service-{uuid.uuid4().hex}"
     trace_id = _send(hub, sender, service)

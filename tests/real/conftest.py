@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.test_kill_telemetry import Scale
 from tests.support.hub import Hub, start_hub
 from tests.support.kafka import Kafka, kafka_or_skip
 
@@ -22,3 +23,9 @@ def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]
     """A hub on real Kafka."""
     with start_hub(tmp_path_factory.mktemp("hub"), "--kafka", kafka.bootstrap) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def scale() -> Scale:
+    """How much telemetry the kill -9 ledger sends."""
+    return Scale(spans=1_000_000, points=200_000, kills=5)

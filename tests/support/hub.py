@@ -96,6 +96,15 @@ class Hub:
         """Return the single number that a query gives."""
         return int(next(iter(self.rows(sql, **parameters)[0].values())))
 
+    def agent_pid(self, name: str) -> int | None:
+        """Return the process id of a running agent, or None while it does not run."""
+        for pid in children_of(self.process.pid):
+            with contextlib.suppress(FileNotFoundError):
+                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if b"agent" in words and name.encode() in words:
+                    return pid
+        return None
+
     def stop(self) -> int:
         """Stop as Ctrl-C does; return the exit code."""
         self.process.send_signal(signal.SIGINT)
@@ -135,6 +144,17 @@ def start_hub(data: Path, *arguments: str) -> Iterator[Hub]:
                 process.kill()
                 process.wait()
         process.stdout.close()
+
+
+def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `lineagehub` to its end, as a user does; `environment` is added to a clean one."""
+    return subprocess.run(
+        [sys.executable, "-m", "lineagehub", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment() | environment,
+    )
 
 
 def clean_environment() -> dict[str, str]:

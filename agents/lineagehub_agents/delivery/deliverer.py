@@ -8,7 +8,8 @@ sink; what it does raise must end the process (app.py), because Kafka then redel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,6 +18,7 @@ from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
 from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
 from lineagehub_agents.delivery.dead_letters import DeadLetters
+from lineagehub_agents.delivery.losses import LossWatch
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Processor, Record, Rejected, Sink, SinkBatch
 from lineagehub_agents.delivery.refusals import Refusals
@@ -119,6 +121,8 @@ class Deliverer:
     state: DeliveryState = field(default_factory=DeliveryState)
     _assigned: dict[Partition, _Assigned] = field(default_factory=dict)
     _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _delivering: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _losses: LossWatch = field(default_factory=LossWatch)
     _refusals: Refusals = field(default_factory=Refusals)
 
     async def deliver(self, records: Iterable[Record], generation: int) -> None:
@@ -130,12 +134,32 @@ class Deliverer:
         by_partition: dict[Partition, list[Record]] = {}
         for record in records:
             by_partition.setdefault(record.partition, []).append(record)
-        await self._take_over(by_partition, generation)
-        async with asyncio.TaskGroup() as tasks:
-            for partition, read in by_partition.items():
-                assigned = self._assigned.get(partition)
-                if assigned is not None and assigned.generation == generation:
-                    tasks.create_task(self._deliver_partition(partition, read, assigned))
+        async with self._delivering:
+            await self._take_over(by_partition, generation)
+            async with asyncio.TaskGroup() as tasks:
+                for partition, read in by_partition.items():
+                    assigned = self._assigned.get(partition)
+                    if assigned is not None and assigned.generation == generation:
+                        tasks.create_task(self._deliver_partition(partition, read, assigned))
+
+    async def read_lost_again(self, handed_on: Mapping[Partition, int], generation: int) -> None:
+        """Have records read again that the consumer handed on and that never arrived. Called every second.
+
+        `handed_on`: for each partition the offset after its last record handed on. While records are being delivered others wait for
+        it, and nobody can tell.
+        """
+        if self._delivering.locked():
+            return
+        async with self._delivering:
+            await self._take_over(handed_on, generation)
+            arrived = {
+                partition: assigned.batcher.next_offset
+                for partition, assigned in self._assigned.items()
+                if assigned.generation == generation
+            }
+            for partition, offset in self._losses.overdue(handed_on, arrived, time.monotonic()).items():
+                log.warning("Records did not arrive; reading again.", partition=str(partition), expected=offset)
+                await self.group.rewind(partition, offset)
 
     async def commit(self) -> None:
         """Commit what was delivered since the last commit. Called every second by the consumer, and when it stops.

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import HUB_KEY_ID
-from lineagehub.contract.control import ROLE_SCOPES, Scope
+from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, ROLE_SCOPES, Scope
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
@@ -24,8 +24,6 @@ NEWEST_MS = 10 * 60_000
 
 NEWEST_RECORD_MS = 253_402_300_799_000
 """The end of the year 9999. Only a broker without LogAppendTime (the embedded one) lets a producer write a later time."""
-
-DEFAULT_RETENTION_DAYS = 30
 
 _REASONS = {
     "unsigned": Reason.UNSIGNED,

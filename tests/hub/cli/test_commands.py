@@ -3,24 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from lineagehub.cli import COMMANDS, EPILOG
-from tests.support.hub import clean_environment
-
-
-def _lineagehub(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "lineagehub", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        env=clean_environment() | environment,
-    )
+from tests.support.hub import run_command
 
 
 def test_every_file_of_the_folder_is_a_registered_command() -> None:
@@ -31,13 +19,13 @@ def test_every_file_of_the_folder_is_a_registered_command() -> None:
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_explains_itself(name: str) -> None:
-    result = _lineagehub(name, "--help")
+    result = run_command(name, "--help")
     assert result.returncode == 0, result.stderr
     assert "Usage: lineagehub" in result.stdout
 
 
 def test_the_overview_names_every_command_and_exit_code() -> None:
-    result = _lineagehub("--help")
+    result = run_command("--help")
     assert result.returncode == 0
     assert all(name in result.stdout for name in COMMANDS)
     for code in ("69", "70", "75", "78", "130"):
@@ -45,38 +33,38 @@ def test_the_overview_names_every_command_and_exit_code() -> None:
 
 
 def test_an_unknown_command_is_a_usage_error() -> None:
-    assert _lineagehub("upp").returncode == 2
+    assert run_command("upp").returncode == 2
 
 
 def test_a_wrong_setting_is_one_sentence_that_names_the_variable() -> None:
-    result = _lineagehub("topics", "check", LINEAGEHUB_KAFKA_REPLICATION_FACTOR="many")
+    result = run_command("topics", "check", LINEAGEHUB_KAFKA_REPLICATION_FACTOR="many")
     assert result.returncode == 78
     assert "LINEAGEHUB_KAFKA_REPLICATION_FACTOR is wrong" in result.stderr
     assert "Traceback" not in result.stderr
 
 
 def test_a_wrong_secret_is_never_shown() -> None:
-    result = _lineagehub("bootstrap", LINEAGEHUB_SECRET_KEY="short-secret")
+    result = run_command("bootstrap", LINEAGEHUB_SECRET_KEY="short-secret")
     assert result.returncode == 78
     assert "LINEAGEHUB_SECRET_KEY" in result.stderr
     assert "short-secret" not in result.stderr
 
 
 def test_an_absent_broker_is_exit_69_with_the_next_command() -> None:
-    result = _lineagehub("topics", "check", LINEAGEHUB_KAFKA_BROKERS="127.0.0.1:1")
+    result = run_command("topics", "check", LINEAGEHUB_KAFKA_BROKERS="127.0.0.1:1")
     assert result.returncode == 69
     assert "does not answer" in result.stderr
     assert "next: lineagehub doctor" in result.stderr
 
 
 def test_an_unknown_agent_is_answered_with_the_names_there_are() -> None:
-    result = _lineagehub("agent", "lineage-stor", LINEAGEHUB_SECRET_KEY="x" * 32)
+    result = run_command("agent", "lineage-stor", LINEAGEHUB_SECRET_KEY="x" * 32)
     assert result.returncode == 78
     assert "lineage-store" in result.stderr
 
 
 def test_doctor_says_what_is_down_and_how_to_mend_it() -> None:
-    result = _lineagehub(
+    result = run_command(
         "doctor",
         "--json",
         LINEAGEHUB_KAFKA_BROKERS="127.0.0.1:1",
