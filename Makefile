@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 
-.PHONY: up test check test-real bench setup lint types imports lock clean
+.PHONY: up test check test-real collector bench setup lint types imports lock clean
 
 up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
@@ -16,6 +16,9 @@ check: setup lint types imports test ## What CI runs first.
 
 test-real: setup ## Run the end-to-end tests against Apache Kafka (Java 17 and Maven), embedded ClickHouse.
 	$(BIN)/pytest tests/real
+
+collector: ## Build the OpenTelemetry Collector and telemetrygen for test-real (Go, five minutes, once): eval "$$(make -s collector)"
+	@tests/real/collector/build.sh
 
 bench: setup ## Measure the web and the telemetry agent on Apache Kafka (Java 17 and Maven): about five minutes on an idle machine.
 	$(BIN)/python -m tests.bench web_otlp --keep

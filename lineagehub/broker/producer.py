@@ -18,6 +18,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OutOfOrderSequ
 from aiokafka.partitioner import DefaultPartitioner
 
 from lineagehub.broker.connection import client_arguments
+from lineagehub.broker.expiring_batches import expire_batches
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics._topic import MEBIBYTE
 from lineagehub.errors import Permanent, Unavailable
@@ -97,13 +98,14 @@ class Producer:
     ) -> tuple[int, int]:
         """Write one record and wait for the acknowledgement of all in-sync replicas; return (partition, offset).
 
-        Raises Unavailable after the acknowledge timeout at the latest (the record may still be written: repeating it is safe,
-        its event id makes it one), Permanent(TOO_LARGE) when the record is larger than the topic takes.
+        Raises Unavailable after the acknowledge timeout at the latest (the record is then written only if it was on its way
+        when the broker fell silent; repeating it is safe, its event id makes it one), Permanent(TOO_LARGE) when the record
+        is larger than the topic takes.
         """
         try:
             async with asyncio.timeout(self._kafka.acknowledge_timeout_seconds):
                 client = await self._connected()
-                # At our timeout the future is cancelled, which aiokafka allows: the record goes on, unwatched.
+                # At our timeout the future is cancelled, which aiokafka allows: the record expires with its batch.
                 record = await (await client.send(topic, value, key=key, headers=list(headers)))
                 return record.partition, record.offset
         except MessageSizeTooLargeError as error:
@@ -148,6 +150,7 @@ class Producer:
         self._connecting = asyncio.create_task(self._connect(), name="kafka producer connect")
 
     async def _connect(self) -> None:
+        expire_batches()
         while True:
             client = AIOKafkaProducer(
                 **client_arguments(self._kafka),

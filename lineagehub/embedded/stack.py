@@ -20,7 +20,7 @@ from pathlib import Path
 
 from lineagehub.broker.backlog import wait_delivered
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
 from lineagehub.embedded.broker import broker_command
 from lineagehub.embedded.control_journal import ControlJournal
 from lineagehub.embedded.control_seed import issue_keys, replay
@@ -41,9 +41,10 @@ GRACE_SECONDS = 20.0
 KEY_LIFETIME = timedelta(days=30)
 AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "lineage-store": (OPENLINEAGE_EVENTS,),
-    "telemetry-store": (OTEL_SPANS,),
+    "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "marquez": (OPENLINEAGE_EVENTS,),
 }
+"""What each agent must have delivered before a stop: the topics of its flow."""
 EMBEDDED_GROUP = {
     "LINEAGEHUB_AGENTS_SESSION_TIMEOUT_SECONDS": "3",
     "LINEAGEHUB_AGENTS_REBALANCE_TIMEOUT_SECONDS": "3",

@@ -18,6 +18,7 @@ import lineagehub.web.ops
 import lineagehub.web.queries
 import lineagehub.web.receivers
 from lineagehub.contract.topics import TOPICS
+from lineagehub.embedded.stack import AGENT_TOPICS
 from lineagehub.settings import MarquezSettings, Settings
 from lineagehub.web.endpoints import ENDPOINTS
 
@@ -50,6 +51,10 @@ def test_sinks() -> None:
     settings = Settings(marquez=MarquezSettings(url="http://127.0.0.1:1"))
     sinks: list[object] = [type(route.sink(settings)) for flow in FLOWS for route in flow.routes]
     assert _files(lineagehub_agents.sinks) == _modules(sinks)
+
+
+def test_topics_that_a_stop_waits_for() -> None:
+    assert {flow.name: tuple(route.topic for route in flow.routes) for flow in FLOWS} == AGENT_TOPICS
 
 
 def test_processors() -> None:

@@ -1,11 +1,10 @@
-"""For tests of deployment files: the reason to skip or fail, and two migrated databases for the dashboards' queries."""
+"""For tests of deployment files: the repository's root, and two migrated databases for the dashboards' queries."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 import yaml
@@ -18,13 +17,6 @@ from tests.support.grafana.dashboards import DataSource
 from tests.support.grafana.sample import insert_sample
 
 ROOT = Path(__file__).parents[2]
-
-
-def skip_or_fail(reason: str) -> NoReturn:
-    """Skip where a part is missing; in CI every part is there, so fail."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from lineagehub.cli import COMMANDS
 from lineagehub.settings import Settings
 from lineagehub_agents.flows import FLOWS
-from tests.deploy.conftest import ROOT, skip_or_fail
+from tests.deploy.conftest import ROOT
+from tests.support.missing import skip_or_fail
 
 SCHEMA_MODULE = "github.com/compose-spec/compose-go/v2@v2.10.0"
 
@@ -80,6 +81,11 @@ def test_clickhouse_is_the_version_of_the_embedded_engine(compose: dict[str, Any
     embedded = re.search(r"^chdb-core==(\d+\.\d+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE)
     assert embedded is not None
     assert image == embedded.group(1)
+
+
+def test_the_collector_is_the_version_that_the_tests_build(compose: dict[str, Any]) -> None:
+    manifest = yaml.safe_load((ROOT / "tests" / "real" / "collector" / "builder.yaml").read_text())
+    assert compose["services"]["collector"]["image"].rpartition(":")[2] == manifest["dist"]["version"]
 
 
 def test_mounted_files_are_there_and_yaml_parses(compose: dict[str, Any]) -> None:

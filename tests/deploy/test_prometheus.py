@@ -14,8 +14,9 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from lineagehub.telemetry.metrics import Metrics
 from lineagehub_agents.operations import DeliveryCollector
-from tests.deploy.conftest import ROOT, skip_or_fail
+from tests.deploy.conftest import ROOT
 from tests.support.grafana.dashboards import read_dashboards
+from tests.support.missing import skip_or_fail
 
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"
 ENDINGS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}

@@ -26,6 +26,13 @@ EVENT = {
     "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
 }
 
+METRICS = {
+    "resourceMetrics": [
+        {"scopeMetrics": [{"metrics": [{"name": "up", "gauge": {"dataPoints": [{"asInt": "1"} for _ in range(500)]}}]}]}
+    ]
+}
+LOGS = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "up"}} for _ in range(500)]}]}]}
+
 
 def _refusal(data: Path, *arguments: str) -> tuple[int, str]:
     result = subprocess.run(
@@ -84,6 +91,8 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
     with start_hub(tmp_path) as first:
         events = [EVENT | {"run": {"runId": run_id}} for run_id in run_ids]
         assert first.post_json("/api/v1/lineage/ingest", {"events": events}).json()["accepted"] == 500
+        assert first.post_json("/v1/metrics", METRICS).status == 200
+        assert first.post_json("/v1/logs", LOGS).status == 200
         pids = children_of(first.process.pid)
         assert first.stop() == 0
         wait_dead(pids, 10)
@@ -91,6 +100,8 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
     with start_hub(tmp_path) as second:
         stored = second.rows("SELECT RunId FROM lineage_events FINAL WHERE JobNamespace = 'up'")
         assert sorted(row["RunId"] for row in stored) == sorted(run_ids)
+        assert second.count("SELECT count() FROM otel_metrics_gauge WHERE MetricName = 'up'") == 500
+        assert second.count("SELECT count() FROM otel_logs WHERE Body = 'up'") == 500
         old_key = first.api_key
         assert second.request("GET", "/api/v1/events/lineage", key=old_key).status == 200, "an earlier key stays valid"
         pids = children_of(second.process.pid)

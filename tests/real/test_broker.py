@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 
 import pytest
@@ -16,6 +17,7 @@ from lineagehub.contract.topics import CONTROL, OPENLINEAGE_EVENTS, OTEL_SPANS
 from lineagehub.errors import LineageHubError, Permanent, Unavailable
 from lineagehub.settings import KafkaSettings
 from tests.support.kafka import Kafka
+from tests.support.records import read_records
 from tests.support.waiting import wait_until_async
 
 MEBIBYTE = 1 << 20
@@ -111,3 +113,34 @@ async def test_a_killed_broker_is_unavailable_and_comes_back_with_everything_ack
         await wait_until_async(follows, 60, "the view to follow again")
     await view.stop()
     assert seen[b"before"] == b"1"
+
+
+async def test_what_was_refused_while_the_broker_was_away_is_not_written_when_it_is_back(kafka: Kafka) -> None:
+    settings = _renamed(kafka, "refused").model_copy(update={"acknowledge_timeout_seconds": 2.0})
+    await apply_topics(settings, (OTEL_SPANS,))
+    topic = settings.topic_name(OTEL_SPANS)
+    acknowledged: set[bytes] = set()
+
+    async with Producer(settings) as producer:
+
+        async def sent(value: bytes) -> bool:
+            try:
+                await producer.send(topic, value)
+            except Unavailable:
+                return False
+            acknowledged.add(value)
+            return True
+
+        names = [str(number).encode() for number in range(40)]
+        assert all(await asyncio.gather(*(sent(b"before " + name) for name in names)))
+        kafka.kill()
+        # The second attempts find batches of the first ones that are being sent again, and such as wait behind them.
+        for attempt in (b"first ", b"second "):
+            assert not any(await asyncio.gather(*(sent(attempt + name) for name in names)))
+        kafka.restart()
+        await wait_until_async(lambda: sent(b"probe"), 60, "the producer to be taken again")
+        assert all(await asyncio.gather(*(sent(b"after " + name) for name in names)))
+    written = [record.value for record in await read_records(settings, topic, len(acknowledged))]
+    assert set(written) == acknowledged
+    once = [value for value in written if value != b"probe"]
+    assert len(once) == len(set(once)) == 80

@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
+from tests.support.missing import skip_or_fail
 from tests.support.waiting import wait_until
 
 VERSION = "4.3.1"
@@ -77,7 +76,7 @@ class Kafka:
                 [*_java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self.directory / "server.properties")],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=die_with_parent,
             )
         wait_until(self._answers, START_SECONDS, f"Kafka on port {self.port}: {self.directory / 'kafka.log'}")
 
@@ -113,7 +112,7 @@ class Kafka:
 def start_kafka(directory: Path) -> Iterator[Kafka]:
     """Start a fresh node in `directory`; stop it at the end. Raises KafkaMissing."""
     _fetch_jars()
-    port, controller = _free_port(), _free_port()
+    port, controller = _free_ports()
     properties = directory / "server.properties"
     properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
     cluster = subprocess.run(
@@ -139,9 +138,7 @@ def kafka_or_skip(directory: Path) -> Iterator[Kafka]:
     try:
         _fetch_jars()
     except KafkaMissing as missing:
-        if os.environ.get("CI") == "true" or os.environ.get("LINEAGEHUB_REQUIRE_REAL") == "1":
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        skip_or_fail(str(missing))
     with start_kafka(directory) as kafka:
         yield kafka
 
@@ -167,11 +164,14 @@ def _java(*options: str) -> list[str]:
     return ["java", *options, "-cp", f"{JARS}/*"]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports() -> tuple[int, int]:
+    # Both are held at once: one after the other, they can be the same.
+    with socket.socket() as first, socket.socket() as second:
+        first.bind(("127.0.0.1", 0))
+        second.bind(("127.0.0.1", 0))
+        return int(first.getsockname()[1]), int(second.getsockname()[1])
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Between fork and exec: the process is killed when its parent is gone, however that ended."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
