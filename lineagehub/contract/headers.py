@@ -60,6 +60,9 @@ class ContentKind(StrEnum):
         return _SIGNALS[self]
 
 
+FLAT = ";flat"
+"""Follows the content kind of an OTLP request that the web has parsed and found without maps and arrays: agents need not look."""
+
 _SIGNALS = {
     ContentKind.OPENLINEAGE: Signal.LINEAGE,
     ContentKind.TRACES: Signal.TRACES,
@@ -78,13 +81,25 @@ class BadEnvelope(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who wrote a record, with which key, when, and what it is. `timestamp_ms`: milliseconds since the epoch."""
+    """Who wrote a record, with which key, when, and what it is. `timestamp_ms`: milliseconds since the epoch.
+
+    `content_kind` is a ContentKind's value, with FLAT behind it or without.
+    """
 
     namespace: str
     key_id: str
     event_id: str
     timestamp_ms: int
     content_kind: str
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether its writer says that the value has no maps and arrays; to be believed of the hub only."""
+        return self.content_kind.endswith(FLAT)
+
+    def is_a(self, kind: ContentKind) -> bool:
+        """Whether the value is of this kind."""
+        return self.content_kind.removesuffix(FLAT) == kind.value
 
     def signature(self, signing_key: bytes, topic: str, value: bytes) -> bytes:
         """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 5-6 us for 2 KiB."""

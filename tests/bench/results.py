@@ -46,6 +46,7 @@ def report(name: str, parameters: Any, measurements: Sequence[Measurement], bega
 def write(result: dict[str, Any], suffix: str) -> Path:
     """Write a result to results/NAME-SUFFIX.json, over an earlier one; return the path."""
     path = RESULTS / f"{result['benchmark']}-{suffix}.json"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
     return path
 

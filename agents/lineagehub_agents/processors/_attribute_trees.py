@@ -16,7 +16,7 @@ from typing import Any
 from google.protobuf.message import Message
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from lineagehub_agents.processors._otlp_outline import TREES, Place
+from lineagehub.otlp.outline import TREES, Place
 
 # Go's encoder does not let text end a script element or a line of JavaScript.
 _ESCAPES = {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026", 0x2028: "\\u2028", 0x2029: "\\u2029"}

@@ -15,9 +15,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.reasons import Reason
+from lineagehub.otlp.outline import Outline, Place
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
 from lineagehub_agents.processors._attribute_trees import render_trees
-from lineagehub_agents.processors._otlp_outline import Outline, Place
 from lineagehub_agents.processors.verification import Verifier
 
 _POINTS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
@@ -39,24 +39,32 @@ class TelemetryProcessor:
         """See Processor."""
         envelope = self._verifier.verify(record, self._kind)
         value = record.value or b""
-        try:
-            places = self._outline.tree_places(value)
-        except DecodeError as error:
-            name = self._request_type.DESCRIPTOR.name
-            raise Rejected(Reason.INVALID_PROTOBUF, f"It is no {name}: {error}.", envelope.namespace) from error
-        rendered = 0
-        if places:
-            request: Any = self._request_type.FromString(value)
-            rendered = render_trees(request, places)
-            value = request.SerializeToString()
+        if envelope.is_flat and self._verifier.is_hub(envelope):
+            rows, rendered = self._outline.count_items(value), 0
+        else:
+            value, rows, rendered = self._without_trees(value, envelope.namespace)
         return CheckedRecord(
             record,
             value,
             envelope,
             self._verifier.retention_days(envelope.namespace, self._kind.signal),
-            rows=self._outline.count_items(value),
+            rows=rows,
             rendered_values=rendered,
         )
+
+    def _without_trees(self, value: bytes, namespace: str) -> tuple[bytes, int, int]:
+        """Return a request with text for its maps and arrays (the very bytes if it has none), its items, and how many became text."""
+        try:
+            reading = self._outline.read(value)
+        except DecodeError as error:
+            name = self._request_type.DESCRIPTOR.name
+            raise Rejected(Reason.INVALID_PROTOBUF, f"It is no {name}: {error}.", namespace) from error
+        places = reading.tree_places()
+        if not places:
+            return value, reading.items, 0
+        request: Any = self._request_type.FromString(value)
+        rendered = render_trees(request, places)
+        return request.SerializeToString(), reading.items, rendered
 
 
 def traces_processor(verifier: Verifier) -> TelemetryProcessor:

@@ -56,7 +56,7 @@ class Verifier:
         if not hmac.compare_digest(expected, signature):
             raise Rejected(Reason.BAD_SIGNATURE, "The signature does not fit key, topic, headers and value.")
         self._check_authority(envelope, record)
-        if envelope.content_kind != kind:
+        if not envelope.is_a(kind):
             raise Rejected(
                 Reason.BAD_ENVELOPE,
                 f"The topic takes {kind.value}, the record says {envelope.content_kind}.",

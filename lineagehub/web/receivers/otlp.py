@@ -21,6 +21,7 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import Topic
+from lineagehub.otlp.outline import Outline, Reading
 from lineagehub.web.answers import json_answer
 from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
@@ -51,7 +52,8 @@ class Signal:
     """One OTLP signal.
 
     `levels`: the repeated fields from request to scope. `items`: the repeated field of the items, as the answer counts them;
-    `holders_of` gives the messages of a scope that have it. `fault_of` tells what is wrong with an item, if anything.
+    `holders_of` gives the messages of a scope that have it. `fault_of` tells what is wrong with an item, if anything;
+    `all_fit` tells of an outline, quickly, whether that is nothing for every item.
     """
 
     name: str
@@ -63,6 +65,8 @@ class Signal:
     levels: tuple[str, str]
     items: str
     fault_of: Callable[[Any], Fault | None]
+    outline: Outline
+    all_fit: Callable[[Reading], bool]
     holders_of: Callable[[Any], Iterable[Message]] = lambda scope: (scope,)
 
     @property
@@ -116,11 +120,20 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
         if split.oversized:
             checked.faults[OVERSIZED] += split.oversized
     for part in parts:
-        value = _without_faults(part, signal, checked.faults)
-        if value is not None:
+        reading = _read(part, signal)
+        value = part if signal.all_fit(reading) else _without_faults(part, signal, checked.faults)
+        if value is not None and reading.items:
             digest = hashlib.sha256(value).digest()
-            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest))
+            is_flat = not reading.tree_places()
+            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest, is_flat=is_flat))
     return checked
+
+
+def _read(part: bytes, signal: Signal) -> Reading:
+    try:
+        return signal.outline.read(part)
+    except DecodeError as error:
+        raise Refused(INVALID_PROTOBUF, f"The body is no {signal.request_type.DESCRIPTOR.name}: {error}.") from error
 
 
 def _to_protobuf(body: bytes, signal: Signal, faults: Counter[Fault]) -> bytes:
@@ -141,14 +154,11 @@ def _to_protobuf(body: bytes, signal: Signal, faults: Counter[Fault]) -> bytes:
 
 
 def _without_faults(part: bytes, signal: Signal, faults: Counter[Fault]) -> bytes | None:
-    """Return the request without its items at fault, the very bytes if it has none; None if no item is left.
+    """Return a request that parses without its items at fault, the very bytes if it has none; None if no item is left.
 
     Counts the faults.
     """
-    try:
-        message = signal.request_type.FromString(part)
-    except DecodeError as error:
-        raise Refused(INVALID_PROTOBUF, f"The body is no {signal.request_type.DESCRIPTOR.name}: {error}.") from error
+    message = signal.request_type.FromString(part)
     resources, scopes = signal.levels
     kept = dropped = 0
     for resource in getattr(message, resources):

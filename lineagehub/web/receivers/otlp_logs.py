@@ -10,9 +10,10 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_LOGS
+from lineagehub.otlp.outline import Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
-from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND, SPAN_ID_BYTES, TRACE_ID_BYTES
+from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND, SPAN_ID_BYTES, TRACE_ID_BYTES, all_before_2262
 
 _BAD_TRACE_ID = Fault("traceId", "a trace id that is neither empty nor 16 bytes")
 _BAD_SPAN_ID = Fault("spanId", "a span id that is neither empty nor 8 bytes")
@@ -30,6 +31,16 @@ def log_fault(record: LogRecord) -> Fault | None:
     return None
 
 
+def logs_fit(reading: Reading) -> bool:
+    """Tell whether no log record has a fault."""
+    (records,) = reading.gathered
+    return (
+        {0, TRACE_ID_BYTES}.issuperset(map(len, records.trace_id))
+        and {0, SPAN_ID_BYTES}.issuperset(map(len, records.span_id))
+        and all_before_2262(records.time_unix_nano, records.observed_time_unix_nano)
+    )
+
+
 LOGS = Signal(
     name="logs",
     topic=OTEL_LOGS,
@@ -40,6 +51,12 @@ LOGS = Signal(
     levels=("resource_logs", "scope_logs"),
     items="log_records",
     fault_of=log_fault,
+    outline=Outline(
+        ExportLogsServiceRequest,
+        (("resource_logs", "scope_logs", "log_records"),),
+        gather=("trace_id", "span_id", "time_unix_nano", "observed_time_unix_nano"),
+    ),
+    all_fit=logs_fit,
 )
 
 

@@ -17,10 +17,12 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_METRICS
+from lineagehub.otlp.outline import Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
-from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND
+from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND, all_before_2262
 
+KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _BAD_TIME = Fault("timeUnixNano", "a time after the year 2262", Reason.TIMESTAMP_OUT_OF_RANGE)
 
 
@@ -29,6 +31,11 @@ def point_fault(point: Any) -> Fault | None:
     if point.time_unix_nano > LATEST_NANOSECOND or point.start_time_unix_nano > LATEST_NANOSECOND:
         return _BAD_TIME
     return None
+
+
+def points_fit(reading: Reading) -> bool:
+    """Tell whether no data point has a fault."""
+    return all(all_before_2262(points.time_unix_nano, points.start_time_unix_nano) for points in reading.gathered)
 
 
 def _data_of(scope: ScopeMetrics) -> Iterator[Message]:
@@ -48,6 +55,12 @@ METRICS = Signal(
     levels=("resource_metrics", "scope_metrics"),
     items="data_points",
     fault_of=point_fault,
+    outline=Outline(
+        ExportMetricsServiceRequest,
+        tuple(("resource_metrics", "scope_metrics", "metrics", kind, "data_points") for kind in KINDS),
+        gather=("time_unix_nano", "start_time_unix_nano"),
+    ),
+    all_fit=points_fit,
     holders_of=_data_of,
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -13,6 +15,7 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_SPANS
+from lineagehub.otlp.outline import Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
 
@@ -29,7 +32,7 @@ _BAD_TIME = Fault("startTimeUnixNano", "a start or end after the year 2262", Rea
 
 
 def span_fault(span: Span) -> Fault | None:
-    """Return what is wrong with a span, or None. Every span passes here: four comparisons, half a microsecond."""
+    """Return what is wrong with a span, or None."""
     trace_id = span.trace_id
     if len(trace_id) != TRACE_ID_BYTES or trace_id == _NO_TRACE:
         return _BAD_TRACE_ID
@@ -39,6 +42,26 @@ def span_fault(span: Span) -> Fault | None:
     if span.start_time_unix_nano > LATEST_NANOSECOND or span.end_time_unix_nano > LATEST_NANOSECOND:
         return _BAD_TIME
     return None
+
+
+def spans_fit(reading: Reading) -> bool:
+    """Tell whether no span has a fault: 0.9 us a span with the reading, where span by span it would be 1.4."""
+    (spans,) = reading.gathered
+    trace_ids, span_ids = spans.trace_id[:], spans.span_id[:]
+    # An id that is absent, or stands twice, is not told from the others here.
+    return (
+        len(trace_ids) == len(span_ids) == reading.items
+        and {TRACE_ID_BYTES}.issuperset(map(len, trace_ids))
+        and {SPAN_ID_BYTES}.issuperset(map(len, span_ids))
+        and _NO_TRACE not in trace_ids
+        and _NO_SPAN not in span_ids
+        and all_before_2262(spans.start_time_unix_nano, spans.end_time_unix_nano)
+    )
+
+
+def all_before_2262(*times: Sequence[int]) -> bool:
+    """Tell whether ClickHouse can hold all these nanoseconds."""
+    return all(max(column, default=0) <= LATEST_NANOSECOND for column in times)
 
 
 TRACES = Signal(
@@ -51,6 +74,12 @@ TRACES = Signal(
     levels=("resource_spans", "scope_spans"),
     items="spans",
     fault_of=span_fault,
+    outline=Outline(
+        ExportTraceServiceRequest,
+        (("resource_spans", "scope_spans", "spans"),),
+        gather=("trace_id", "span_id", "start_time_unix_nano", "end_time_unix_nano"),
+    ),
+    all_fit=spans_fit,
 )
 
 

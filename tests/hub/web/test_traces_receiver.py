@@ -59,7 +59,7 @@ async def test_a_protobuf_request_becomes_one_signed_record_of_the_very_bytes(
     record = await records.one(record_id(body))
     envelope = verified(record, web)
     assert (record.topic, record.key, record.value) == (OTEL_SPANS.name, None, body)
-    assert (envelope.namespace, envelope.content_kind) == (web.namespace, "otlp-traces+protobuf")
+    assert (envelope.namespace, envelope.content_kind) == (web.namespace, "otlp-traces+protobuf;flat")
 
 
 async def test_a_json_request_is_written_as_protobuf_with_its_ids_read_as_hexadecimal(
@@ -309,3 +309,11 @@ def _without_empty_status(request: ExportTraceServiceRequest) -> list[Span]:
         if span.status.ByteSize() == 0:
             span.ClearField("status")
     return spans
+
+
+async def test_a_request_with_a_map_or_an_array_is_not_called_flat(web: RunningWeb, records: Records) -> None:
+    request = trace_request(2)
+    request.resource_spans[0].scope_spans[0].spans[1].attributes.add(key="list").value.array_value.SetInParent()
+    body = request.SerializeToString()
+    assert await send(web, body) == (200, b"\x0a\x00")
+    assert verified(await records.one(record_id(body)), web).content_kind == "otlp-traces+protobuf"

@@ -1,13 +1,16 @@
-"""An outline of an OTLP request: read in C in one pass, in constant memory, without an object for each span. Used by telemetry.py.
+"""An outline of an OTLP request: read in C in one pass, without an object for each span. Used by the web's receivers and by the agents.
 
 A protobuf parser merges a field that is not repeated when it comes again. The outline types are OTLP's own with every repeated message
-made single, so that all spans of a request fall into one: what is left tells whether the bytes parse, and in which places maps or arrays
-stand, for 0.3 us a span; walking the spans would cost 3 us.
+made single, so that all spans of a request fall into one; fields to look at are made repeated, so that the one span holds them of all.
+What is left tells whether the bytes parse, what stands in those fields, and in which places maps or arrays stand, for 0.6 us a span of
+413 B; walking the spans costs 1.4 us and more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import Any, cast
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, FileDescriptor
@@ -23,26 +26,53 @@ ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
 TREES = ("array_value", "kvlist_value")
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One request in outline. `items`: how many there are; `gathered`: of each place of items one message that holds what was gathered."""
+
+    items: int
+    gathered: tuple[Any, ...]
+    _merged: Any
+    _value_places: tuple[Place, ...]
+
+    def tree_places(self) -> list[Place]:
+        """Return where the request holds maps and arrays."""
+        return [place for place in self._value_places if _holds_tree(self._merged, place)]
+
+
 class Outline:
     """Outlines requests of one type. Made once for each type: making it takes milliseconds."""
 
-    def __init__(self, request_type: type[Message], items: tuple[Place, ...]) -> None:
-        """`items`: the places of what a row is made of, such as spans."""
+    def __init__(self, request_type: type[Message], items: tuple[Place, ...], gather: Collection[str] = ()) -> None:
+        """`items`: the places of what a row is made of, such as spans; `gather`: names of their fields to be gathered."""
         descriptor = cast(Descriptor, request_type.DESCRIPTOR)
-        self._merged = _message_class(descriptor, items=())
-        self._counted = _message_class(descriptor, items=items)
+        item_types = {cast(Descriptor, _field_at(descriptor, place).message_type).full_name for place in items}
+        repeated = {f"{item_type}.{name}" for item_type in item_types for name in gather}
+        counted = {_field_at(descriptor, place).full_name for place in items}
+        self._merged = _message_class(descriptor, counted=frozenset(), repeated=repeated)
+        self._counted = _message_class(descriptor, counted=counted, repeated=frozenset())
         self._items = items
         self._value_places = tuple(_places_of(descriptor, ANY_VALUE))
 
-    def tree_places(self, request: bytes) -> list[Place]:
-        """Return where the request holds maps and arrays. Raises DecodeError when it does not parse."""
+    def read(self, request: bytes) -> Reading:
+        """Return the outline of a request. Raises DecodeError when it does not parse.
+
+        A field that stands twice in one item is gathered twice, where a parser would take the last.
+        """
         merged = self._merged.FromString(request)
-        return [place for place in self._value_places if _holds_tree(merged, place)]
+        gathered = tuple(_at(merged, place) for place in self._items)
+        return Reading(self.count_items(request), gathered, merged, self._value_places)
 
     def count_items(self, request: bytes) -> int:
         """Return how many items a request that parses holds; 0.05 us an item."""
         counted = self._counted.FromString(request)
-        return sum(_count(counted, place) for place in self._items)
+        return sum(len(_at(counted, place)) for place in self._items)
+
+
+def _at(message: Any, place: Place) -> Any:
+    for name in place:
+        message = getattr(message, name)
+    return message
 
 
 def _holds_tree(merged: Any, place: Place) -> bool:
@@ -51,12 +81,6 @@ def _holds_tree(merged: Any, place: Place) -> bool:
             return False
         merged = getattr(merged, name)
     return any(merged.HasField(tree) for tree in TREES)
-
-
-def _count(counted: Any, place: Place) -> int:
-    for name in place:
-        counted = getattr(counted, name)
-    return len(counted)
 
 
 def _places_of(descriptor: Descriptor, wanted: str, place: Place = ()) -> Iterator[Place]:
@@ -69,12 +93,11 @@ def _places_of(descriptor: Descriptor, wanted: str, place: Place = ()) -> Iterat
             yield from _places_of(field.message_type, wanted, (*place, field.name))
 
 
-def _message_class(descriptor: Descriptor, items: tuple[Place, ...]) -> type[Message]:
-    """Return the outline's class for a message type; the fields at `items` are counted and not looked into."""
-    counted = {_field_at(descriptor, place).full_name for place in items}
+def _message_class(descriptor: Descriptor, counted: AbstractSet[str], repeated: AbstractSet[str]) -> type[Message]:
+    """Return the outline's class for a message type: fields `counted` are not looked into, fields `repeated` keep every value."""
     pool = DescriptorPool()
     for file in _with_dependencies(descriptor.file):
-        pool.Add(_outlined(file, counted))
+        pool.Add(_outlined(file, counted, repeated))
     return GetMessageClass(pool.FindMessageTypeByName(descriptor.full_name))
 
 
@@ -92,17 +115,17 @@ def _with_dependencies(file: FileDescriptor) -> list[FileDescriptor]:
     return list(ordered.values())
 
 
-def _outlined(file: FileDescriptor, counted: set[str]) -> FileDescriptorProto:
+def _outlined(file: FileDescriptor, counted: AbstractSet[str], repeated: AbstractSet[str]) -> FileDescriptorProto:
     copy = FileDescriptorProto()
     file.CopyToProto(copy)
     for message in copy.message_type:
-        _merge_fields(message, f"{copy.package}.{message.name}", counted)
+        _merge_fields(message, f"{copy.package}.{message.name}", counted, repeated)
     return copy
 
 
-def _merge_fields(message: DescriptorProto, name: str, counted: set[str]) -> None:
+def _merge_fields(message: DescriptorProto, name: str, counted: AbstractSet[str], repeated: AbstractSet[str]) -> None:
     for nested in message.nested_type:
-        _merge_fields(nested, f"{name}.{nested.name}", counted)
+        _merge_fields(nested, f"{name}.{nested.name}", counted, repeated)
     for field in message.field:
         # In a oneof, the member that comes last would make the parser forget the others.
         field.ClearField("oneof_index")
@@ -110,6 +133,8 @@ def _merge_fields(message: DescriptorProto, name: str, counted: set[str]) -> Non
         if f"{name}.{field.name}" in counted:
             field.type = FieldDescriptorProto.TYPE_BYTES
             field.ClearField("type_name")
+        elif f"{name}.{field.name}" in repeated:
+            field.label = FieldDescriptorProto.LABEL_REPEATED
         elif field.type == FieldDescriptorProto.TYPE_MESSAGE:
             field.label = FieldDescriptorProto.LABEL_OPTIONAL
     message.ClearField("oneof_decl")

@@ -1,0 +1,1 @@
+"""What web and agents both need to know of OTLP's messages."""

@@ -1,0 +1,63 @@
+"""Records that their writer calls flat: the hub is believed, because it has looked; anybody else's are looked into."""
+
+from __future__ import annotations
+
+import pytest
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
+from lineagehub_agents.processors.telemetry import traces_processor
+from lineagehub_agents.processors.verification import Verifier
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from lineagehub.contract.headers import FLAT, ContentKind
+from lineagehub.contract.reasons import Reason
+from lineagehub.settings import KafkaSettings
+from tests.support.signing import Tenancy, Writer
+
+TOPIC = "otel-spans"
+NOW_MS = 1_760_000_000_000
+TENANCY = Tenancy()
+TENANT = TENANCY.tenant()[0]
+
+
+def check(writer: Writer, value: bytes, kind: str) -> CheckedRecord:
+    headers = writer.headers(TOPIC, value, kind, "event-1", NOW_MS)
+    record = Record(Partition(TOPIC, 0), 7, NOW_MS, None, value, tuple(headers))
+    return traces_processor(Verifier(TENANCY.directory, KafkaSettings())).check(record)
+
+
+def request(spans: int, tree: bool) -> bytes:
+    message = ExportTraceServiceRequest()
+    scope = message.resource_spans.add().scope_spans.add()
+    for number in range(spans):
+        attribute = scope.spans.add(name=f"span {number}").attributes.add(key="value")
+        if tree:
+            attribute.value.array_value.values.add().int_value = 7
+        else:
+            attribute.value.int_value = 7
+    return message.SerializeToString()
+
+
+def test_a_flat_record_of_the_hub_goes_on_as_it_is_with_its_rows_counted() -> None:
+    value = request(3, tree=False)
+    checked = check(TENANCY.hub, value, ContentKind.TRACES + FLAT)
+    assert (checked.value, checked.rows, checked.rendered_values) == (value, 3, 0)
+
+
+@pytest.mark.parametrize("claim", ["", FLAT])
+def test_a_tenants_record_is_looked_into_whatever_it_claims(claim: str) -> None:
+    checked = check(TENANT, request(2, tree=True), ContentKind.TRACES + claim)
+    assert (checked.rows, checked.rendered_values) == (2, 2)
+    assert b"[7]" in checked.value
+    with pytest.raises(Rejected) as caught:
+        check(TENANT, b"\xff\xff", ContentKind.TRACES + claim)
+    assert caught.value.reason is Reason.INVALID_PROTOBUF
+
+
+def test_a_record_of_the_hub_that_is_not_called_flat_is_looked_into() -> None:
+    assert check(TENANCY.hub, request(1, tree=True), ContentKind.TRACES).rendered_values == 1
+
+
+def test_a_flat_record_of_another_kind_is_refused() -> None:
+    with pytest.raises(Rejected) as caught:
+        check(TENANCY.hub, request(1, tree=False), ContentKind.LOGS + FLAT)
+    assert caught.value.reason is Reason.BAD_ENVELOPE
