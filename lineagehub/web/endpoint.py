@@ -19,6 +19,7 @@ from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, Problem
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 PROTOBUF = "application/x-protobuf"
 
 
