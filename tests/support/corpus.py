@@ -1,14 +1,16 @@
-"""The shared corpus of real events and payloads, beside the repository; tests that need it skip where it is absent."""
+"""The shared corpus of real events and payloads, beside the repository or where LINEAGEHUB_CORPUS says; tests that need it skip where
+it is absent."""
 
 from __future__ import annotations
 
 import csv
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+SHARED = Path(os.environ.get("LINEAGEHUB_CORPUS") or Path(__file__).resolve().parents[3] / "shared" / "corpus")
 
 
 def require_corpus() -> Path:
@@ -22,14 +24,34 @@ def require_corpus() -> Path:
 
 
 def valid_lineage_events() -> list[Path]:
-    """Return the files of all events that the official schema accepts, formats asserted."""
+    """Return the files of all real events that the official schema accepts, formats asserted."""
+    return [row.path for row in lineage_files("openlineage") if row.is_valid]
+
+
+@dataclass(frozen=True)
+class LineageFile:
+    """A line of the corpus' index: whether the core is valid, formats asserted, and every known facet."""
+
+    path: Path
+    is_valid: bool
+    has_valid_facets: bool
+    errors: str
+
+
+def lineage_files(folder: str) -> list[LineageFile]:
+    """Return the files of openlineage, openlineage-edge or openlineage-invalid."""
     corpus = require_corpus()
     with (corpus / "INDEX.tsv").open() as index:
         rows = list(csv.DictReader(index, delimiter="\t"))
     return [
-        corpus / row["file"]
+        LineageFile(
+            corpus / row["file"],
+            row["valid_spec(format asserted)"] == "yes",
+            row["known_facets_valid"] == "yes",
+            row["errors"] or "",
+        )
         for row in rows
-        if row["file"].startswith("openlineage/") and row["valid_spec(format asserted)"] == "yes"
+        if Path(row["file"]).parent.name == folder
     ]
 
 

@@ -1,7 +1,7 @@
 """KNOWN_FACETS: every facet of the OpenLineage specification, by where it may stand and its name there.
 
-Made after `spec/facets` of OpenLineage (August 2026), which are the facets that openlineage-python ships; those of the vendors' registry
-are custom ones to this hub. A test compares both. To add one: its type in the file of its place, and a line here.
+Made after `spec/facets` of OpenLineage and the classes of openlineage-python 1.54, which a test compares with both; facets of the vendors'
+registry are custom ones to this hub, as to that client. To add one: its type in the file of its place, and a line here.
 """
 
 from __future__ import annotations

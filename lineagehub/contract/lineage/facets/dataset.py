@@ -54,13 +54,14 @@ class ColumnLineageDatasetFacet(DeletableFacet):
 
 
 class DataQualityMetricsDatasetFacet(DeletableFacet):
-    """Counts and figures of the dataset as it stands. `bytes` is its size."""
+    """Counts and figures of the dataset as it stood at the capture date (new in 1-0-1). `bytes` is its size."""
 
     column_metrics: dict[str, ColumnMetrics]
     row_count: Integer | UnsetType = UNSET
     bytes: Integer | UnsetType = UNSET
     file_count: Integer | UnsetType = UNSET
     last_updated: DateTime | UnsetType = UNSET
+    capture_date: DateTime | UnsetType = UNSET
 
 
 class DatasetTypeDatasetFacet(DeletableFacet):
