@@ -109,6 +109,16 @@ def test_what_the_web_validated_is_not_validated_again() -> None:
     assert check(TENANCY.hub, b"{}").value == b"{}"
 
 
+@pytest.mark.parametrize("writer", [TENANT, TENANCY.hub], ids=["tenant", "hub"])
+def test_bad_facets_are_pointed_at_whoever_wrote_them_and_cost_no_event(writer: Writer) -> None:
+    facets = {"sql": {"query": "SELECT 1"}, "a/b": 7}
+    value = event(job={**EVENT["job"], "facets": facets})
+    checked = check(writer, value)
+    assert checked.value == value
+    assert checked.quarantined_facets == ("/job/facets/sql", "/job/facets/a~1b")
+    assert check(writer, event()).quarantined_facets == ()
+
+
 def nested(levels: int) -> bytes:
     facet: dict[str, Any] = {}
     for _ in range(levels):
