@@ -18,7 +18,8 @@ import pytest
 
 from lineagehub.contract.lineage import KNOWN_FACETS, Fault, find_faults, find_quarantined_facets
 from lineagehub.contract.lineage.formats import RFC_3339, URI, UUID
-from tests.support.corpus import lineage_files, require_corpus
+from tests.support.corpus import require_corpus
+from tests.support.lineage_corpus import lineage_files
 from tests.support.mutations import TIMES, URIS, UUIDS, mutants
 from tests.support.openlineage_schema import OfficialSchema
 
@@ -170,11 +171,10 @@ def test_a_format_is_what_the_schemas_judge_takes_for_it(name: str) -> None:
 
 def events(*folders: str, maximum_bytes: int = 10_000_000) -> Iterator[tuple[str, Any]]:
     """Yield the JSON documents of the corpus by their names; what is no JSON is for the web's tests."""
-    for folder in folders:
-        for file in lineage_files(folder):
-            if file.path.stat().st_size > maximum_bytes:
-                continue
-            try:
-                yield file.path.name, orjson.loads(file.path.read_bytes())
-            except orjson.JSONDecodeError:
-                continue
+    for file in lineage_files(*folders):
+        if file.path.stat().st_size > maximum_bytes:
+            continue
+        try:
+            yield file.name, orjson.loads(file.path.read_bytes())
+        except orjson.JSONDecodeError:
+            continue

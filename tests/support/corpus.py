@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import csv
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,38 +20,6 @@ def require_corpus() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return SHARED
-
-
-def valid_lineage_events() -> list[Path]:
-    """Return the files of all real events that the official schema accepts, formats asserted."""
-    return [row.path for row in lineage_files("openlineage") if row.is_valid]
-
-
-@dataclass(frozen=True)
-class LineageFile:
-    """A line of the corpus' index: whether the core is valid, formats asserted, and every known facet."""
-
-    path: Path
-    is_valid: bool
-    has_valid_facets: bool
-    errors: str
-
-
-def lineage_files(folder: str) -> list[LineageFile]:
-    """Return the files of openlineage, openlineage-edge or openlineage-invalid."""
-    corpus = require_corpus()
-    with (corpus / "INDEX.tsv").open() as index:
-        rows = list(csv.DictReader(index, delimiter="\t"))
-    return [
-        LineageFile(
-            corpus / row["file"],
-            row["valid_spec(format asserted)"] == "yes",
-            row["known_facets_valid"] == "yes",
-            row["errors"] or "",
-        )
-        for row in rows
-        if Path(row["file"]).parent.name == folder
-    ]
 
 
 def otlp_payloads(kind: str) -> list[tuple[Path, str, Path]]:

@@ -133,7 +133,7 @@ LineageEvent = RunEvent | JobEvent | DatasetEvent
 def kind_of(document: Any) -> type[RunEvent | JobEvent | DatasetEvent] | Fault:
     """Tell the kind of a decoded event by its shape, or the fault that it is of none."""
     if not isinstance(document, dict):
-        return Fault("", "must be a JSON object.")
+        return Fault("", "must be a JSON object, one event; an array of events is a batch.")
     if "run" in document:
         return RunEvent
     if "job" in document and "dataset" in document:

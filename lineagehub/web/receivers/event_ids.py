@@ -20,8 +20,9 @@ from lineagehub.web.problems import INVALID_EVENT_ID, INVALID_IDEMPOTENCY_KEY, R
 _is_event_id = re.compile(r"[0-9a-f]{32}").fullmatch
 _is_idempotency_key = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?").fullmatch
 
+# As orjson writes them: 1.0 and 1e+16. Both begin with a literal, which `re` looks for 10 times as fast as for a class.
 _may_hold_integral_fraction = re.compile(rb"\.0[,\]}]").search
-_may_hold_integral_power = re.compile(rb"[0-9]e\+?[0-9]+[,\]}]").search
+_may_hold_integral_power = re.compile(rb"e\+[0-9]+[,\]}]").search
 
 
 def content_id(document: Any) -> str:
