@@ -8,13 +8,14 @@ the store keeps which of them are quarantined. The bytes go on untouched.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from lineagehub.contract.headers import ContentKind
-from lineagehub.contract.lineage import find_faults, find_quarantined_facets
+from lineagehub.contract.lineage import content_id, find_faults, find_quarantined_facets
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
@@ -44,6 +45,9 @@ class LineageProcessor:
         except _UnfitEvent as unfit:
             raise Rejected(unfit.reason, str(unfit), envelope.namespace) from unfit
         retention_days = self._verifier.retention_days(envelope.namespace, Signal.LINEAGE)
+        if not envelope.key_id:
+            # A third-party client's record names no event: its content does, so that a repeat is stored once.
+            envelope = replace(envelope, event_id=content_id(event))
         quarantined = tuple(fault.pointer for fault in find_quarantined_facets(event))
         return CheckedRecord(record, value, envelope, retention_days, quarantined_facets=quarantined)
 

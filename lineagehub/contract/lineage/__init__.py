@@ -9,6 +9,7 @@ from __future__ import annotations
 from lineagehub.contract.lineage.events import DatasetEvent, JobEvent, LineageEvent, RunEvent, kind_of
 from lineagehub.contract.lineage.facets import KNOWN_FACETS, Place
 from lineagehub.contract.lineage.faults import Fault
+from lineagehub.contract.lineage.identity import content_id
 from lineagehub.contract.lineage.quarantine import find_quarantined_facets
 from lineagehub.contract.lineage.validation import find_faults, parse_event_time
 
@@ -20,6 +21,7 @@ __all__ = [
     "LineageEvent",
     "Place",
     "RunEvent",
+    "content_id",
     "find_faults",
     "find_quarantined_facets",
     "kind_of",

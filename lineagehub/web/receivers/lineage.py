@@ -15,15 +15,8 @@ from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
-from lineagehub.web.receivers.lineage_event import describe_quarantined, read_event
+from lineagehub.web.receivers.lineage_event import QuarantinedFacet, describe_quarantined, read_event
 from lineagehub.web.receivers.records import RECORDS
-
-
-class QuarantinedFacet(BaseModel):
-    """A facet that is not what the OpenLineage specification says: kept as it came, and nothing is derived from it."""
-
-    pointer: str = Field(description="JSON pointer (RFC 6901) of the facet in the event.")
-    detail: str = Field(description="What is wrong, with a pointer into the facet.")
 
 
 class EventReceipt(BaseModel):

@@ -30,11 +30,12 @@ from lineagehub.web.receivers.lineage_event import (
     MAXIMUM_EVENTS,
     EventOutcome,
     EventResult,
+    EventWarning,
+    count_refused,
     describe_warnings,
     read_events,
     write_events,
 )
-from lineagehub.web.receivers.lineage_ingest import EventWarning
 
 MAXIMUM_LINES = 10 * MAXIMUM_EVENTS
 """Empty lines are skipped, but not without end."""
@@ -82,7 +83,9 @@ async def receive_lineage_batch(request: web.Request) -> web.Response:
         else:
             results = _read_batch(body, media_type, settings.event_bytes)
         outcomes = await write_events(request, namespace_of(request), results)
-    return _answer(results, outcomes)
+    answer = _answer(results, outcomes)
+    count_refused(request, outcomes)
+    return answer
 
 
 def _read_batch(body: bytes, media_type: str, maximum_bytes: int) -> list[EventResult]:

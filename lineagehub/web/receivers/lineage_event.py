@@ -11,17 +11,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
+from pydantic import BaseModel, Field
 
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.keys import lineage_key
-from lineagehub.contract.lineage import Fault, find_faults, find_quarantined_facets
+from lineagehub.contract.lineage import Fault, content_id, find_faults, find_quarantined_facets
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.errors import Permanent, Unavailable
 from lineagehub.web.documents import parse_json
 from lineagehub.web.parts import METRICS
 from lineagehub.web.problems import PAYLOAD_TOO_LARGE, SCHEMA_INVALID, TIMESTAMP_OUT_OF_RANGE, Refused, problem_of
-from lineagehub.web.receivers.event_ids import content_id, normalise_event_id
+from lineagehub.web.receivers.event_ids import normalise_event_id
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 
 MAXIMUM_EVENTS = 1_000
@@ -29,6 +30,19 @@ MAXIMUM_EVENTS = 1_000
 
 MAXIMUM_WARNINGS = 50
 """Quarantined facets that one answer names."""
+
+
+class QuarantinedFacet(BaseModel):
+    """A facet that is not what the OpenLineage specification says: kept as it came, and nothing is derived from it."""
+
+    pointer: str = Field(description="JSON pointer (RFC 6901) of the facet in the event.")
+    detail: str = Field(description="What is wrong, with a pointer into the facet.")
+
+
+class EventWarning(QuarantinedFacet):
+    """A quarantined facet of one of the events of a batch that were taken."""
+
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,7 @@ def read_events(bodies: Iterable[bytes], maximum_bytes: int) -> list[EventResult
 
 
 async def write_events(request: web.Request, namespace: str, results: Sequence[EventResult]) -> list[EventOutcome]:
-    """Write the valid events at once; return what became of each, and count those that are refused."""
+    """Write the valid events at once; return what became of each."""
     records = [result.record for result in results if isinstance(result, CheckedEvent)]
     writing = request.app[RECORDS].write_each(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace, records)
     errors = iter(await writing)
@@ -87,10 +101,15 @@ async def write_events(request: web.Request, namespace: str, results: Sequence[E
         else:
             error = next(errors)
             outcome = Refused(problem_of(error.reason), str(error)) if isinstance(error, Permanent) else error
-        if isinstance(outcome, Refused):
-            request.app[METRICS].rejected_items.labels("lineage", outcome.problem.reason).inc()
         outcomes.append(outcome)
     return outcomes
+
+
+def count_refused(request: web.Request, outcomes: Iterable[EventOutcome]) -> None:
+    """Count the refused events of a batch that is answered with 2xx."""
+    for outcome in outcomes:
+        if isinstance(outcome, Refused):
+            request.app[METRICS].rejected_items.labels("lineage", outcome.problem.reason).inc()
 
 
 def describe_quarantined(facets: Iterable[Fault]) -> list[dict[str, Any]]:

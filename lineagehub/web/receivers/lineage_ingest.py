@@ -20,10 +20,11 @@ from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused
 from lineagehub.web.receivers.event_ids import check_idempotency_key
-from lineagehub.web.receivers.lineage import QuarantinedFacet
 from lineagehub.web.receivers.lineage_event import (
     MAXIMUM_EVENTS,
     EventResult,
+    EventWarning,
+    count_refused,
     describe_warnings,
     read_events,
     write_events,
@@ -47,12 +48,6 @@ class RejectedEvent(BaseModel):
     reason: str
     detail: str
     pointer: str | None = None
-
-
-class EventWarning(QuarantinedFacet):
-    """A quarantined facet of one of the accepted events."""
-
-    index: int
 
 
 class IngestReceipt(BaseModel):
@@ -95,6 +90,7 @@ async def receive_lineage_envelope(request: web.Request) -> web.Response:
         if isinstance(outcome, Unavailable):
             # Some events may be written: the client sends all again, and their ids, made from the content, are the same.
             raise outcome
+    count_refused(request, outcomes)
     errors = [_describe(index, outcome) for index, outcome in enumerate(outcomes) if isinstance(outcome, Refused)]
     receipt: dict[str, Any] = {
         "accepted": len(outcomes) - len(errors),

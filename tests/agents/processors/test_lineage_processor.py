@@ -12,6 +12,7 @@ from lineagehub_agents.processors.lineage import MAXIMUM_EVENT_BYTES, LineagePro
 from lineagehub_agents.processors.verification import Verifier
 
 from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.lineage import content_id
 from lineagehub.contract.reasons import Reason
 from lineagehub.settings import KafkaSettings
 from tests.support.signing import Tenancy, Writer
@@ -117,6 +118,19 @@ def test_bad_facets_are_pointed_at_whoever_wrote_them_and_cost_no_event(writer: 
     assert checked.value == value
     assert checked.quarantined_facets == ("/job/facets/sql", "/job/facets/a~1b")
     assert check(writer, event()).quarantined_facets == ()
+
+
+def test_an_event_of_a_third_party_client_is_named_by_its_content() -> None:
+    settings = KafkaSettings.model_validate({"trust": "open", "open_namespace": "analytics"})
+    processor = LineageProcessor(Verifier(TENANCY.directory, settings))
+    respelled = json.dumps(dict(reversed(EVENT.items())), indent=2).encode()
+    other = event(eventType="COMPLETE")
+    ids = [
+        processor.check(Record(Partition(TOPIC, 0), offset, NOW_MS, None, value, ())).envelope.event_id
+        for offset, value in enumerate((event(), respelled, other))
+    ]
+    assert ids == [content_id(EVENT), content_id(EVENT), content_id(json.loads(other))]
+    assert ids[0] != ids[2]
 
 
 def nested(levels: int) -> bytes:

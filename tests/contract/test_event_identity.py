@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lineagehub.web.receivers.event_ids import content_id
+from lineagehub.contract.lineage import content_id
 
 
 def ids(*texts: str) -> set[str]:
