@@ -94,7 +94,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Send up to 1,000 OpenLineage events as OpenLineage's own batch, with a result for each that failed.",
         INGEST,
         scope=Scope.INGEST_WRITE,
-        request=Content((JSON, NDJSON), None, "An array of OpenLineage events, or one event a line."),
+        request=Content(
+            (JSON, NDJSON), LineageEvent, "An array of OpenLineage events, or one event a line.", is_list=True
+        ),
         headers=_REPEATABLE,
         responses={
             204: Content((), None, "The broker has all of them."),

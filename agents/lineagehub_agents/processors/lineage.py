@@ -48,7 +48,7 @@ class LineageProcessor:
         if not envelope.key_id:
             # A third-party client's record names no event: its content does, so that a repeat is stored once.
             envelope = replace(envelope, event_id=content_id(event))
-        quarantined = tuple(fault.pointer for fault in find_quarantined_facets(event))
+        quarantined = tuple(fault.pointer for fault in find_quarantined_facets(event, described=0))
         return CheckedRecord(record, value, envelope, retention_days, quarantined_facets=quarantined)
 
 

