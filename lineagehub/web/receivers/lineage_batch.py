@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field
 from lineagehub.contract.lineage import Fault
 from lineagehub.errors import Unavailable
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
+from lineagehub.web.bodies import BODIES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON, NDJSON
@@ -27,6 +27,7 @@ from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.problems import SCHEMA_INVALID, Refused
 from lineagehub.web.receivers.event_ids import check_idempotency_key
 from lineagehub.web.receivers.lineage_event import (
+    LARGE_BATCH_BYTES,
     MAXIMUM_EVENTS,
     EventOutcome,
     EventResult,
@@ -78,7 +79,7 @@ async def receive_lineage_batch(request: web.Request) -> web.Response:
     check_idempotency_key(request)
     settings = request.app[SETTINGS].web
     async with request.app[BODIES].read(request, BodyLimits(settings.batch_bytes, settings.batch_bytes)) as body:
-        if len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BATCH_BYTES:
             results = await asyncio.to_thread(_read_batch, body, media_type, settings.event_bytes)
         else:
             results = _read_batch(body, media_type, settings.event_bytes)

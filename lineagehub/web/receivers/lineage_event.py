@@ -28,6 +28,9 @@ from lineagehub.web.receivers.records import RECORDS, TenantRecord
 MAXIMUM_EVENTS = 1_000
 """Of one batch."""
 
+LARGE_BATCH_BYTES = 32_768
+"""Judging more than this takes milliseconds, about one for ten events of 3 kB: receivers of batches do it in a thread."""
+
 MAXIMUM_WARNINGS = 50
 """Quarantined facets that one answer names."""
 

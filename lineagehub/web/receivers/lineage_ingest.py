@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from lineagehub.contract.lineage import Fault
 from lineagehub.errors import Unavailable
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
+from lineagehub.web.bodies import BODIES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON
@@ -21,6 +21,7 @@ from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused
 from lineagehub.web.receivers.event_ids import check_idempotency_key
 from lineagehub.web.receivers.lineage_event import (
+    LARGE_BATCH_BYTES,
     MAXIMUM_EVENTS,
     EventResult,
     EventWarning,
@@ -81,7 +82,7 @@ async def receive_lineage_envelope(request: web.Request) -> web.Response:
     settings = request.app[SETTINGS].web
     namespace = namespace_of(request)
     async with request.app[BODIES].read(request, BodyLimits(settings.batch_bytes, settings.batch_bytes)) as body:
-        if len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BATCH_BYTES:
             results = await asyncio.to_thread(_read_events, body, namespace, settings.event_bytes)
         else:
             results = _read_events(body, namespace, settings.event_bytes)

@@ -216,7 +216,7 @@ async def test_a_malformed_idempotency_key_is_refused(web: RunningWeb, key: str,
 async def test_when_the_broker_stalls_half_way_what_it_has_is_a_success_and_the_rest_is_retriable() -> None:
     event_bytes = 200_000
     async with proxied_broker() as (broker, proxy):
-        kafka = broker.settings(acknowledge_timeout_seconds=2.0)
+        kafka = broker.settings(acknowledge_timeout_seconds=5.0)
         await apply_topics(kafka)
         async with running_web(settings_for(kafka)) as web, following(kafka, (OPENLINEAGE_EVENTS,)) as records:
             await issue_keys(web)
