@@ -42,6 +42,9 @@ SIGNED_HEADERS = (
 HTTP_EVENT_ID = "lineagehub-event-id"
 """HTTP request header by which a client names its event, so that a repeat is recognised."""
 
+HTTP_IDEMPOTENCY_KEY = "Idempotency-Key"
+"""HTTP request header of a batch that may be sent again (draft-ietf-httpapi-idempotency-key-header)."""
+
 KAFKA_KEY_INFO = b"lh-kafka-v1|"
 """HKDF info prefix under which the signing key is derived from an API key's secret."""
 

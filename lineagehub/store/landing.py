@@ -7,10 +7,21 @@ the table and its views, a constant here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-_NAMESPACE, _EVENT_ID, _TOPIC, _PARTITION, _OFFSET, _RECEIVED_AT, _RETENTION, _VALUE = 1, 2, 3, 4, 5, 6, 7, 15
+_NAMESPACE, _EVENT_ID, _TOPIC, _PARTITION, _OFFSET, _RECEIVED_AT, _RETENTION, _QUARANTINED, _VALUE = (
+    1,
+    2,
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    15,
+)
 _VARINT, _BYTES = 0, 2
 
 
@@ -62,8 +73,12 @@ def encode_record(
     received_at_ms: int,
     retention_days: int,
     value: bytes,
+    quarantined_facets: Sequence[str] = (),
 ) -> bytes:
-    """Return one row: a length-prefixed Envelope. `value` is the record's, untouched; times are milliseconds since the epoch."""
+    """Return one row: a length-prefixed Envelope. `value` is the record's, untouched; times are milliseconds since the epoch.
+
+    `quarantined_facets`: JSON pointers into a lineage event; nothing else has any.
+    """
     envelope = b"".join(
         (
             _bytes_field(_NAMESPACE, namespace.encode()),
@@ -73,6 +88,7 @@ def encode_record(
             _number_field(_OFFSET, offset),
             _number_field(_RECEIVED_AT, received_at_ms),
             _number_field(_RETENTION, retention_days),
+            *(_bytes_field(_QUARANTINED, pointer.encode()) for pointer in quarantined_facets),
             _bytes_field(_VALUE, value),
         )
     )

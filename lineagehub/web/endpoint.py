@@ -19,16 +19,21 @@ from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, Problem
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 PROTOBUF = "application/x-protobuf"
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body: its media types, and the model that describes it (pydantic, msgspec, or none where a standard does)."""
+    """A body: its media types, and the model that describes it (pydantic, msgspec, or none where a standard does).
+
+    `is_list`: the body is an array of the model in JSON, and one a line in NDJSON.
+    """
 
     media_types: tuple[str, ...]
     model: Any = None
     description: str = ""
+    is_list: bool = False
 
 
 def json_of(model: Any, description: str = "") -> Content:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from lineagehub.contract.control import Scope
-from lineagehub.contract.headers import HTTP_EVENT_ID
+from lineagehub.contract.headers import HTTP_EVENT_ID, HTTP_IDEMPOTENCY_KEY
 from lineagehub.contract.lineage import LineageEvent
 from lineagehub.store.queries.events import EventsPage
 from lineagehub.store.queries.graph import LineageGraph
 from lineagehub.store.queries.runs import Run
-from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint, Handler, json_of
+from lineagehub.web.endpoint import JSON, NDJSON, PROTOBUF, Content, Endpoint, Handler, json_of
 from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
 from lineagehub.web.ops.health import Health, Liveness, Readiness, read_health, read_liveness, read_readiness
 from lineagehub.web.ops.metrics import read_metrics
@@ -22,6 +22,7 @@ from lineagehub.web.problems import (
     BAD_CURSOR,
     EVENT_TOO_COMPLEX,
     INVALID_EVENT_ID,
+    INVALID_IDEMPOTENCY_KEY,
     INVALID_JSON,
     INVALID_PARAMETER,
     INVALID_PROTOBUF,
@@ -66,11 +67,16 @@ from lineagehub.web.queries.traces import (
     read_traces,
 )
 from lineagehub.web.receivers.lineage import EventReceipt, receive_lineage
-from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_batch
+from lineagehub.web.receivers.lineage_batch import BatchReceipt, receive_lineage_batch
+from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_envelope
 from lineagehub.web.receivers.otlp_logs import receive_logs
 from lineagehub.web.receivers.otlp_metrics import receive_metrics
 from lineagehub.web.receivers.otlp_traces import receive_traces
 from lineagehub.web.receivers.telemetry_ingest import TelemetryIngestRequest, TelemetryReceipt, receive_telemetry
+
+_REPEATABLE = {
+    HTTP_IDEMPOTENCY_KEY: "Taken, and needed for nothing: a batch that is sent again is stored once with it and without it."
+}
 
 INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
 
@@ -129,14 +135,32 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "POST",
-        "/api/v1/lineage/ingest",
+        "/api/v1/lineage/batch",
         receive_lineage_batch,
+        "Send up to 1,000 OpenLineage events as OpenLineage's own batch, with a result for each that failed.",
+        INGEST,
+        scope=Scope.INGEST_WRITE,
+        request=Content(
+            (JSON, NDJSON), LineageEvent, "An array of OpenLineage events, or one event a line.", is_list=True
+        ),
+        headers=_REPEATABLE,
+        responses={
+            204: Content((), None, "The broker has all of them."),
+            200: json_of(BatchReceipt, "Some events failed, or facets are quarantined."),
+        },
+        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, SCHEMA_INVALID, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/lineage/ingest",
+        receive_lineage_envelope,
         "Send up to 1,000 OpenLineage events, with a result for each.",
         INGEST,
         scope=Scope.INGEST_WRITE,
         request=json_of(IngestRequest),
+        headers=_REPEATABLE,
         responses={200: json_of(IngestReceipt, "The broker has the accepted ones.")},
-        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
+        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
     ),
     _otlp("traces", receive_traces, "Trace", "spans"),
     _otlp("metrics", receive_metrics, "Metrics", "data points"),

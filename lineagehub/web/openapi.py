@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from lineagehub import __version__
-from lineagehub.web.endpoint import PROTOBUF, Content, Endpoint
+from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint
 from lineagehub.web.middleware.auth import CHALLENGE
 from lineagehub.web.problems import MEDIA_TYPE, Problem, ProblemDocument
 
@@ -140,7 +140,8 @@ def _schema_of(content: Content, media_type: str) -> Schema:
     if content.model is None:
         return {"type": "object"} if media_type.endswith("json") else {}
     references = [{"$ref": REFERENCE.format(model=model.__name__)} for model in _alternatives(content.model)]
-    return references[0] if len(references) == 1 else {"anyOf": references}
+    schema = references[0] if len(references) == 1 else {"anyOf": references}
+    return {"type": "array", "items": schema} if content.is_list and media_type == JSON else schema
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> Schema:

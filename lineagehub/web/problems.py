@@ -103,6 +103,12 @@ INVALID_EVENT_ID = Problem(
     "The event id is malformed",
     "Send `lineagehub-event-id` as 32 hexadecimal digits or a UUID, or leave it out.",
 )
+INVALID_IDEMPOTENCY_KEY = Problem(
+    "invalid-idempotency-key",
+    400,
+    "The idempotency key is malformed",
+    "Send `Idempotency-Key` once, as 1 to 255 visible characters of ASCII such as a UUID, or leave it out.",
+)
 INVALID_JSON = Problem("invalid-json", 400, "The body is not JSON", "Send one UTF-8 JSON document (RFC 8259).")
 INVALID_UNICODE = Problem(
     "invalid-unicode",
@@ -193,6 +199,7 @@ PROBLEMS: tuple[Problem, ...] = (
     INVALID_PARAMETER,
     BAD_CURSOR,
     INVALID_EVENT_ID,
+    INVALID_IDEMPOTENCY_KEY,
     INVALID_JSON,
     INVALID_UNICODE,
     DUPLICATE_KEY,

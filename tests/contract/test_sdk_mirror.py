@@ -19,7 +19,7 @@ from lineagehub.auth.api_keys import make_api_key, parse_api_key
 from lineagehub.contract import keys, topics
 from lineagehub.contract.headers import ContentKind, Envelope, derive_signing_key, read_headers
 from lineagehub.web.endpoints import ENDPOINTS
-from lineagehub.web.receivers.lineage_ingest import MAXIMUM_EVENTS
+from lineagehub.web.receivers.lineage_event import MAXIMUM_EVENTS
 
 GOLDEN = Path(__file__).parent / "golden"
 MALFORMED_FACETS: tuple[Any, ...] = (

@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 
-from tests.support.corpus import otlp_payloads, valid_lineage_events
+from tests.support.corpus import otlp_payloads
 from tests.support.hub import Answer, Hub
+from tests.support.lineage_corpus import lineage_files
 from tests.support.otlp_rows import logs, metrics, traces
 from tests.support.waiting import wait_until
 
@@ -43,26 +44,37 @@ SIGNALS = {
 }
 
 
-def test_every_valid_lineage_event_is_accepted_and_stored_untouched(hub: Hub) -> None:
+def test_every_lineage_event_is_stored_untouched_beside_its_quarantined_facets_or_refused(hub: Hub) -> None:
     batch = uuid.uuid4().hex
-    sent: dict[str, bytes] = {}
-    for number, path in enumerate(valid_lineage_events()):
+    sent: dict[str, tuple[str, list[str]]] = {}
+    for number, file in enumerate(lineage_files("openlineage", "openlineage-edge", "openlineage-invalid")):
+        if file.is_batch:
+            continue
         event_id = uuid.uuid5(uuid.NAMESPACE_URL, f"{batch}/{number}").hex
-        body = path.read_bytes()
-        answer = hub.request(
-            "POST", "/api/v1/lineage", body, {"Content-Type": "application/json", "lineagehub-event-id": event_id}
-        )
-        assert answer.status == 201, (path.name, answer.body)
-        sent[event_id] = body
+        body = file.path.read_bytes()
+        # Each is sent twice: a repeat is a success, and stored once.
+        for answer in [
+            hub.request("POST", "/api/v1/lineage", body, {**file.headers, "lineagehub-event-id": event_id})
+            for _ in range(2)
+        ]:
+            assert (answer.status == 201) is (file.refusal is None), (file.name, answer.body)
+            assert answer.status in (201, 400, 422), (file.name, answer.body)
+            if answer.status == 201:
+                quarantined = answer.json().get("quarantined_facets", [])
+                assert bool(quarantined) is file.is_quarantined, (file.name, answer.body)
+                sent[event_id] = (body.decode(), [facet["pointer"] for facet in quarantined])
 
-    def stored() -> dict[str, str]:
-        rows = hub.rows("SELECT EventId, Event FROM lineage_events FINAL")
-        return {row["EventId"]: row["Event"] for row in rows if row["EventId"] in sent}
+    def stored() -> dict[str, tuple[str, list[str]]]:
+        rows = hub.rows("SELECT EventId, Event, QuarantinedFacets FROM lineage_events FINAL")
+        found = [row for row in rows if row["EventId"] in sent]
+        assert len({row["EventId"] for row in found}) == len(found), "each event is stored once"
+        return {row["EventId"]: (row["Event"], row["QuarantinedFacets"]) for row in found}
 
     wait_until(lambda: len(stored()) == len(sent), STORED_SECONDS, f"{len(sent)} events to be stored")
     found = stored()
-    different = [event_id for event_id, body in sent.items() if found[event_id].encode() != body]
-    assert not different, f"{len(different)} events were changed on their way"
+    different = [event_id for event_id, row in sent.items() if found[event_id] != row]
+    assert not different, f"{len(different)} events were changed on their way, or other facets flagged"
+    assert len(sent) > 500
 
 
 @pytest.mark.parametrize("signal", SIGNALS.values(), ids=SIGNALS)

@@ -1,4 +1,5 @@
-"""The shared corpus of real events and payloads, beside the repository; tests that need it skip where it is absent."""
+"""The shared corpus of real events and payloads, beside the repository or where LINEAGEHUB_CORPUS says; tests that need it skip where
+it is absent."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "corpus"
+SHARED = Path(os.environ.get("LINEAGEHUB_CORPUS") or Path(__file__).resolve().parents[3] / "shared" / "corpus")
 
 
 def require_corpus() -> Path:
@@ -19,18 +20,6 @@ def require_corpus() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return SHARED
-
-
-def valid_lineage_events() -> list[Path]:
-    """Return the files of all events that the official schema accepts, formats asserted."""
-    corpus = require_corpus()
-    with (corpus / "INDEX.tsv").open() as index:
-        rows = list(csv.DictReader(index, delimiter="\t"))
-    return [
-        corpus / row["file"]
-        for row in rows
-        if row["file"].startswith("openlineage/") and row["valid_spec(format asserted)"] == "yes"
-    ]
 
 
 def otlp_payloads(kind: str) -> list[tuple[Path, str, Path]]:

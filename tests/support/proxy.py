@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 from tests.support.broker import HOST, EmbeddedBroker, free_port, start_embedded_broker
 
@@ -19,6 +19,18 @@ class Proxy:
         self._target_port = target_port
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._bytes_left: int | None = None
+        self._may_go_on = asyncio.Event()
+
+    def stall_after(self, count: int) -> None:
+        """Forward this many more bytes to the target, about, and then nothing until resumed. Answers still come back."""
+        self._bytes_left = count
+        self._may_go_on.clear()
+
+    def resume(self) -> None:
+        """Forward what was held back, and everything after it."""
+        self._bytes_left = None
+        self._may_go_on.set()
 
     async def restore(self) -> None:
         """Listen and forward."""
@@ -42,7 +54,7 @@ class Proxy:
             target_reader, target_writer = await asyncio.open_connection(HOST, self._target_port)
             try:
                 async with asyncio.TaskGroup() as ways:
-                    ways.create_task(_copy(reader, target_writer))
+                    ways.create_task(_copy(reader, target_writer, self._may_pass))
                     ways.create_task(_copy(target_reader, writer))
             finally:
                 target_writer.close()
@@ -53,10 +65,25 @@ class Proxy:
             writer.close()
             self._connections.discard(task)
 
+    async def _may_pass(self, chunk: bytes) -> None:
+        if self._bytes_left is not None:
+            self._bytes_left -= len(chunk)
+            if self._bytes_left < 0:
+                await self._may_go_on.wait()
 
-async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+
+async def _pass(chunk: bytes) -> None:
+    """Let every chunk pass."""
+
+
+async def _copy(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    may_pass: Callable[[bytes], Awaitable[None]] = _pass,
+) -> None:
     with contextlib.suppress(OSError):
         while chunk := await reader.read(CHUNK_BYTES):
+            await may_pass(chunk)
             writer.write(chunk)
             await writer.drain()
     writer.close()

@@ -41,6 +41,7 @@ class CheckedRecord:
     """A record whose origin is proved and whose value parses: fit for a sink.
 
     `rows`: how many rows of its main tables it becomes. `rendered_values`: values that the processor had to render itself.
+    `quarantined_facets`: JSON pointers of those facets of a lineage event that are not what the specification says.
     """
 
     record: Record
@@ -49,6 +50,7 @@ class CheckedRecord:
     retention_days: int
     rows: int = 1
     rendered_values: int = 0
+    quarantined_facets: tuple[str, ...] = ()
 
 
 class Rejected(Exception):

@@ -1,19 +1,21 @@
 """Lineage records: prove the writer, and that the value is one OpenLineage event, so that one bad record cannot fail its batch.
 
 What the web signed it has validated, so only the JSON is looked at again; what a tenant signed is validated as the web would
-have (contract/lineage.py), against the broker's clock, so that a repeat gets the same verdict. The bytes go on untouched.
+have (contract/lineage), against the broker's clock, so that a repeat gets the same verdict. Facets of either are looked at here, because
+the store keeps which of them are quarantined. The bytes go on untouched.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from lineagehub.contract.headers import ContentKind
-from lineagehub.contract.lineage import find_faults
+from lineagehub.contract.lineage import content_id, find_faults, find_quarantined_facets
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
@@ -43,7 +45,11 @@ class LineageProcessor:
         except _UnfitEvent as unfit:
             raise Rejected(unfit.reason, str(unfit), envelope.namespace) from unfit
         retention_days = self._verifier.retention_days(envelope.namespace, Signal.LINEAGE)
-        return CheckedRecord(record, value, envelope, retention_days)
+        if not envelope.key_id:
+            # A third-party client's record names no event: its content does, so that a repeat is stored once.
+            envelope = replace(envelope, event_id=content_id(event))
+        quarantined = tuple(fault.pointer for fault in find_quarantined_facets(event, described=0))
+        return CheckedRecord(record, value, envelope, retention_days, quarantined_facets=quarantined)
 
 
 class _UnfitEvent(Exception):

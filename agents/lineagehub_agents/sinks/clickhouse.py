@@ -45,4 +45,5 @@ def _encode(checked: CheckedRecord) -> bytes:
         received_at_ms=record.timestamp_ms,
         retention_days=checked.retention_days,
         value=checked.value,
+        quarantined_facets=checked.quarantined_facets,
     )

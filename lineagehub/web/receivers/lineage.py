@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel, Field
@@ -14,7 +15,7 @@ from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
-from lineagehub.web.receivers.lineage_event import read_event
+from lineagehub.web.receivers.lineage_event import QuarantinedFacet, describe_quarantined, read_event
 from lineagehub.web.receivers.records import RECORDS
 
 
@@ -24,6 +25,7 @@ class EventReceipt(BaseModel):
     event_id: str = Field(
         description="Names the event in the store and in dead letters; the same event has the same id."
     )
+    quarantined_facets: list[QuarantinedFacet] = Field([], description="Only there when there are any; at most 50.")
 
 
 async def receive_lineage(request: web.Request) -> web.Response:
@@ -33,8 +35,12 @@ async def receive_lineage(request: web.Request) -> web.Response:
     given_id = request.headers.get(HTTP_EVENT_ID)
     async with request.app[BODIES].read(request, BodyLimits(maximum, maximum)) as body:
         if len(body) > LARGE_BYTES:
-            record = await asyncio.to_thread(read_event, body, maximum, given_id)
+            event = await asyncio.to_thread(read_event, body, maximum, given_id)
         else:
-            record = read_event(body, maximum, given_id)
-        await request.app[RECORDS].write(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace_of(request), record)
-    return json_answer({"event_id": record.event_id}, 201)
+            event = read_event(body, maximum, given_id)
+        namespace = namespace_of(request)
+        await request.app[RECORDS].write(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace, event.record)
+    receipt: dict[str, Any] = {"event_id": event.record.event_id}
+    if event.quarantined_facets:
+        receipt["quarantined_facets"] = describe_quarantined(event.quarantined_facets)
+    return json_answer(receipt, 201)

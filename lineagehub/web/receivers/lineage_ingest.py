@@ -10,20 +10,26 @@ from aiohttp import web
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 from pydantic import BaseModel, ConfigDict, Field
 
-from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS
+from lineagehub.errors import Unavailable
 from lineagehub.web.answers import json_answer
-from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
+from lineagehub.web.bodies import BODIES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON
-from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
-from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused, problem_of
-from lineagehub.web.receivers.lineage_event import read_event
-from lineagehub.web.receivers.records import RECORDS, TenantRecord
-
-MAXIMUM_EVENTS = 1_000
+from lineagehub.web.parts import SETTINGS, namespace_of
+from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused
+from lineagehub.web.receivers.event_ids import check_idempotency_key
+from lineagehub.web.receivers.lineage_event import (
+    LARGE_BATCH_BYTES,
+    MAXIMUM_EVENTS,
+    EventResult,
+    EventWarning,
+    count_refused,
+    describe_warnings,
+    read_events,
+    write_events,
+)
 
 
 class IngestRequest(BaseModel):
@@ -52,6 +58,7 @@ class IngestReceipt(BaseModel):
     rejected: int
     errors: list[RejectedEvent]
     namespace: str
+    warnings: list[EventWarning] = Field([], description="Only there when there are any; at most 50.")
 
 
 class _Flat(Struct):
@@ -68,31 +75,36 @@ _FLAT, _WRAPPED = msgspec.json.Decoder(_Flat), msgspec.json.Decoder(_Wrapped)
 _WHAT, _SHAPE = "The envelope", "It is {namespace?, events[1..1000], source?}."
 
 
-async def receive_lineage_batch(request: web.Request) -> web.Response:
+async def receive_lineage_envelope(request: web.Request) -> web.Response:
     """Take many events. The answer is 200 with a result for each, or 503 as a whole: then send all of them again."""
     require_media_type(request, (JSON,))
+    check_idempotency_key(request)
     settings = request.app[SETTINGS].web
     namespace = namespace_of(request)
     async with request.app[BODIES].read(request, BodyLimits(settings.batch_bytes, settings.batch_bytes)) as body:
-        if len(body) > LARGE_BYTES:
+        if len(body) > LARGE_BATCH_BYTES:
             results = await asyncio.to_thread(_read_events, body, namespace, settings.event_bytes)
         else:
             results = _read_events(body, namespace, settings.event_bytes)
-        outcomes = await _write(request, namespace, results)
-    refusals = [(index, refused) for index, refused in enumerate(outcomes) if refused]
-    for _, refused in refusals:
-        request.app[METRICS].rejected_items.labels("lineage", refused.problem.reason).inc()
-    return json_answer(
-        {
-            "accepted": len(outcomes) - len(refusals),
-            "rejected": len(refusals),
-            "errors": [_describe(index, refused) for index, refused in refusals],
-            "namespace": namespace,
-        }
-    )
+        outcomes = await write_events(request, namespace, results)
+    for outcome in outcomes:
+        if isinstance(outcome, Unavailable):
+            # Some events may be written: the client sends all again, and their ids, made from the content, are the same.
+            raise outcome
+    count_refused(request, outcomes)
+    errors = [_describe(index, outcome) for index, outcome in enumerate(outcomes) if isinstance(outcome, Refused)]
+    receipt: dict[str, Any] = {
+        "accepted": len(outcomes) - len(errors),
+        "rejected": len(errors),
+        "errors": errors,
+        "namespace": namespace,
+    }
+    if warnings := describe_warnings(results, outcomes):
+        receipt["warnings"] = warnings
+    return json_answer(receipt)
 
 
-def _read_events(body: bytes, namespace: str, maximum_bytes: int) -> list[TenantRecord | Refused]:
+def _read_events(body: bytes, namespace: str, maximum_bytes: int) -> list[EventResult]:
     """Return for each event what to write, or why not. Refuses the whole when the envelope is wrong."""
     envelope = _read_envelope(body)
     if envelope.namespace is not None and envelope.namespace != namespace:
@@ -101,38 +113,12 @@ def _read_events(body: bytes, namespace: str, maximum_bytes: int) -> list[Tenant
             f"The body names the namespace {envelope.namespace[:80]!r}; this key writes to {namespace!r} only.",
             [Fault("/namespace", "must be the key's namespace, or left out.")],
         )
-    results: list[TenantRecord | Refused] = []
-    for event in envelope.events:
-        try:
-            results.append(read_event(bytes(event), maximum_bytes))
-        except Refused as refused:
-            results.append(refused)
-    return results
+    return read_events(map(bytes, envelope.events), maximum_bytes)
 
 
 def _read_envelope(body: bytes) -> _Flat:
     wrapped = decode_as(body, _WRAPPED, _WHAT, _SHAPE).lineage_data
     return decode_as(body if wrapped is UNSET else bytes(wrapped), _FLAT, _WHAT, _SHAPE)
-
-
-async def _write(request: web.Request, namespace: str, results: list[TenantRecord | Refused]) -> list[Refused | None]:
-    """Write all valid events at once; return for each event None, or why it was refused. Raises Unavailable.
-
-    When the broker goes away half-way, some events are written and the client hears 503: it sends all again, and the
-    ids, made from the content, are the same.
-    """
-    records = [result for result in results if isinstance(result, TenantRecord)]
-    outcomes = iter(
-        await request.app[RECORDS].write_all(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace, records)
-    )
-    refusals: list[Refused | None] = []
-    for result in results:
-        if isinstance(result, Refused):
-            refusals.append(result)
-        else:
-            error = next(outcomes)
-            refusals.append(Refused(problem_of(error.reason), str(error)) if error else None)
-    return refusals
 
 
 def _describe(index: int, refused: Refused) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.headers import FLAT, ContentKind, Envelope
 from lineagehub.contract.topics import Topic
-from lineagehub.errors import Permanent
+from lineagehub.errors import Permanent, Unavailable
 from lineagehub.settings import KafkaSettings
 from lineagehub.telemetry.metrics import Metrics
 
@@ -62,24 +62,30 @@ class RecordWriter:
         Waits for all, so none goes on after it. Raises the first Unavailable, if any: some of the records are then
         written, which is harmless, as the client sends all again.
         """
-        if len(records) == 1:
-            outcomes: list[BaseException | None] = [await self._outcome(topic, kind, namespace, records[0])]
-        else:
-            writes = (self._outcome(topic, kind, namespace, record) for record in records)
-            outcomes = await asyncio.gather(*writes)
         permanent: list[Permanent | None] = []
-        for outcome in outcomes:
-            if outcome is not None and not isinstance(outcome, Permanent):
+        for outcome in await self.write_each(topic, kind, namespace, records):
+            if isinstance(outcome, Unavailable):
                 raise outcome
             permanent.append(outcome)
         return permanent
 
+    async def write_each(
+        self, topic: Topic, kind: ContentKind, namespace: str, records: Sequence[TenantRecord]
+    ) -> list[Permanent | Unavailable | None]:
+        """Write records at once; return for each None once it is acknowledged, or why it is not.
+
+        Waits for all, so none goes on after it. One that is Unavailable may be written all the same: repeating is harmless.
+        """
+        if len(records) == 1:
+            return [await self._outcome(topic, kind, namespace, records[0])]
+        return await asyncio.gather(*(self._outcome(topic, kind, namespace, record) for record in records))
+
     async def _outcome(
         self, topic: Topic, kind: ContentKind, namespace: str, record: TenantRecord
-    ) -> BaseException | None:
+    ) -> Permanent | Unavailable | None:
         try:
             await self.write(topic, kind, namespace, record)
-        except Exception as error:
+        except (Permanent, Unavailable) as error:
             return error
         return None
 

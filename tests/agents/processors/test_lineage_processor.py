@@ -12,6 +12,7 @@ from lineagehub_agents.processors.lineage import MAXIMUM_EVENT_BYTES, LineagePro
 from lineagehub_agents.processors.verification import Verifier
 
 from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.lineage import content_id
 from lineagehub.contract.reasons import Reason
 from lineagehub.settings import KafkaSettings
 from tests.support.signing import Tenancy, Writer
@@ -107,6 +108,29 @@ def test_several_faults_are_counted() -> None:
 
 def test_what_the_web_validated_is_not_validated_again() -> None:
     assert check(TENANCY.hub, b"{}").value == b"{}"
+
+
+@pytest.mark.parametrize("writer", [TENANT, TENANCY.hub], ids=["tenant", "hub"])
+def test_bad_facets_are_pointed_at_whoever_wrote_them_and_cost_no_event(writer: Writer) -> None:
+    facets = {"sql": {"query": "SELECT 1"}, "a/b": 7}
+    value = event(job={**EVENT["job"], "facets": facets})
+    checked = check(writer, value)
+    assert checked.value == value
+    assert checked.quarantined_facets == ("/job/facets/sql", "/job/facets/a~1b")
+    assert check(writer, event()).quarantined_facets == ()
+
+
+def test_an_event_of_a_third_party_client_is_named_by_its_content() -> None:
+    settings = KafkaSettings.model_validate({"trust": "open", "open_namespace": "analytics"})
+    processor = LineageProcessor(Verifier(TENANCY.directory, settings))
+    respelled = json.dumps(dict(reversed(EVENT.items())), indent=2).encode()
+    other = event(eventType="COMPLETE")
+    ids = [
+        processor.check(Record(Partition(TOPIC, 0), offset, NOW_MS, None, value, ())).envelope.event_id
+        for offset, value in enumerate((event(), respelled, other))
+    ]
+    assert ids == [content_id(EVENT), content_id(EVENT), content_id(json.loads(other))]
+    assert ids[0] != ids[2]
 
 
 def nested(levels: int) -> bytes:

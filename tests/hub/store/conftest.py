@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -36,16 +36,31 @@ async def insert_events(
 ) -> None:
     """Insert events one insert each, so that nothing is merged before it is stored."""
     for number, event in enumerate(events):
-        row = encode_record(
-            namespace=namespace,
-            event_id=ids[number] if ids else uuid.uuid4().hex,
-            topic="openlineage-events",
-            partition=0,
-            offset=number,
-            received_at_ms=1_763_978_400_000,
-            retention_days=3650,
-            value=json.dumps(event).encode(),
-        )
-        await clickhouse.insert(
-            LINEAGE_EVENTS_IN.name, "Protobuf", row, insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
-        )
+        event_id = ids[number] if ids else uuid.uuid4().hex
+        await insert_event(clickhouse, namespace, event_id, json.dumps(event).encode(), offset=number)
+
+
+async def insert_event(
+    clickhouse: ClickHouse,
+    namespace: str,
+    event_id: str,
+    value: bytes,
+    *,
+    offset: int = 0,
+    quarantined_facets: Sequence[str] = (),
+) -> None:
+    """Insert one event as the agent does."""
+    row = encode_record(
+        namespace=namespace,
+        event_id=event_id,
+        topic="openlineage-events",
+        partition=0,
+        offset=offset,
+        received_at_ms=1_763_978_400_000,
+        retention_days=3650,
+        value=value,
+        quarantined_facets=quarantined_facets,
+    )
+    await clickhouse.insert(
+        LINEAGE_EVENTS_IN.name, "Protobuf", row, insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
+    )

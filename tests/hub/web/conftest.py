@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -11,7 +10,7 @@ import pytest_asyncio
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS
 from lineagehub.store.migrate import apply
-from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, issue_keys, running_web, settings_for
+from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, following, issue_keys, running_web, settings_for
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
 from tests.support.clickhouse import start_embedded_clickhouse
 
@@ -36,11 +35,9 @@ async def web(broker: EmbeddedBroker) -> AsyncIterator[RunningWeb]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def records(web: RunningWeb) -> AsyncIterator[Records]:
     """What the web wrote."""
-    reader = Records(web.settings.kafka)
-    following = asyncio.create_task(reader.follow((OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)))
-    yield reader
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    topics = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)
+    async with following(web.settings.kafka, topics) as reader:
+        yield reader
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

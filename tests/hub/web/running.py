@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -125,10 +126,31 @@ class Records:
         await wait_until_async(there, RECORD_SECONDS, f"{count} records with the event id {event_id}")
         return self._by_id[event_id]
 
+    async def first(self, fits: Callable[[ConsumerRecord], bool]) -> ConsumerRecord:
+        """Return the first record that fits, once there is one."""
+
+        async def there() -> bool:
+            return any(map(fits, self.all))
+
+        await wait_until_async(there, RECORD_SECONDS, "a record that fits")
+        return next(filter(fits, self.all))
+
     async def one(self, event_id: str) -> ConsumerRecord:
         """Return the only record with this event id."""
         (record,) = await self.of(event_id)
         return record
+
+
+@contextlib.asynccontextmanager
+async def following(kafka: KafkaSettings, topics: tuple[Topic, ...]) -> AsyncIterator[Records]:
+    """Read these topics while the block lasts."""
+    records = Records(kafka)
+    task = asyncio.create_task(records.follow(topics))
+    try:
+        yield records
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 def verified(record: ConsumerRecord, web: RunningWeb) -> Envelope:

@@ -56,6 +56,14 @@ async def test_the_good_events_of_a_batch_are_written_and_the_bad_ones_are_named
     assert {record.value for record in written} == {good}, "the bytes inside the batch are the event's own"
 
 
+async def test_quarantined_facets_are_warnings_by_event(web: RunningWeb) -> None:
+    event = run_event()
+    event["run"]["facets"] = {"parent": None}
+    status, receipt = await send(web, {"events": [run_event(), event]})
+    assert (status, receipt["accepted"], receipt["errors"]) == (200, 2, [])
+    assert receipt["warnings"] == [{"index": 1, "pointer": "/run/facets/parent", "detail": "must be an object."}]
+
+
 async def _send_one(web: RunningWeb, body: bytes) -> tuple[int, dict[str, Any]]:
     headers = web.headers(Content_Type="application/json")
     async with web.client.post("/api/v1/lineage", data=body, headers=headers) as answer:

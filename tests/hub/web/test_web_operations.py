@@ -208,6 +208,17 @@ async def test_openapi_is_valid_and_describes_every_route_and_no_other(web: Runn
     assert len(set(identifiers)) == len(identifiers)
 
 
+async def test_openapi_describes_a_batch_as_an_array_and_as_lines(web: RunningWeb) -> None:
+    async with web.client.get("/openapi.json") as answer:
+        operation = (await answer.json())["paths"]["/api/v1/lineage/batch"]["post"]
+    bodies = operation["requestBody"]["content"]
+    event = bodies["application/x-ndjson"]["schema"]
+    assert len(event["anyOf"]) == 3
+    assert bodies["application/json"]["schema"] == {"type": "array", "items": event}
+    assert operation["responses"]["204"] == {"description": "The broker has all of them.", "content": {}}
+    assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
+
+
 async def test_every_reference_of_openapi_leads_somewhere(web: RunningWeb) -> None:
     async with web.client.get("/openapi.json") as answer:
         text = await answer.text()

@@ -17,7 +17,9 @@ from tests.support.waiting import wait_until_async
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 PROTOBUF = "application/x-protobuf"
+ALL_SERVED = [201, 200, 200, 200, 200, 200]
 
 
 async def post(web: RunningWeb, path: str, body: bytes, media_type: str) -> tuple[int, int, bytes]:
@@ -32,6 +34,8 @@ async def post_to_all(web: RunningWeb) -> list[tuple[int, int, bytes]]:
         await asyncio.gather(
             post(web, "/api/v1/lineage", event, JSON),
             post(web, "/api/v1/lineage/ingest", batch, JSON),
+            post(web, "/api/v1/lineage/batch", b"[" + event + b"," + event + b",7]", JSON),
+            post(web, "/api/v1/lineage/batch", event + b"\n{", NDJSON),
             post(web, "/v1/traces", trace_request(3).SerializeToString(), PROTOBUF),
             post(web, "/v1/traces", trace_request(40, attribute_bytes=40_000).SerializeToString(), PROTOBUF),
         )
@@ -44,7 +48,7 @@ async def test_every_receiver_answers_503_while_the_broker_is_away_and_serves_ag
         await apply_topics(kafka)
         async with running_web(settings_for(kafka)) as web:
             await issue_keys(web)
-            assert [status for status, _, _ in await post_to_all(web)] == [201, 200, 200, 200]
+            assert [status for status, _, _ in await post_to_all(web)] == ALL_SERVED
 
             broker.kill()
             for status, retry_after, body in await post_to_all(web):
@@ -68,7 +72,7 @@ async def test_every_receiver_answers_503_while_the_broker_is_away_and_serves_ag
             await apply_topics(kafka)
 
             async def all_served() -> bool:
-                return [status for status, _, _ in await post_to_all(web)] == [201, 200, 200, 200]
+                return [status for status, _, _ in await post_to_all(web)] == ALL_SERVED
 
             await wait_until_async(all_served, READY_SECONDS, "the receivers to serve again")
 

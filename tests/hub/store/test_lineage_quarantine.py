@@ -1,0 +1,34 @@
+"""Quarantined facets are named beside the event, which stays as it came; an event without any names none."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from lineagehub.store import migrate
+from lineagehub.store.client import ClickHouse
+from tests.hub.store.conftest import insert_event
+
+EVENT = b'{"eventTime":"2026-11-24T10:00:00Z", "run":{"runId":"01941f29-7c00-7087-8940-40e5d549bbd4","facets":{"parent":null}}}'
+
+
+@pytest.mark.parametrize(
+    "quarantined", [(), ("/run/facets/parent",), ("/a~1b/\N{SNOWMAN}", "/inputs/4999/facets/schema")]
+)
+async def test_the_pointers_stand_beside_the_untouched_event(
+    clickhouse: ClickHouse, quarantined: tuple[str, ...]
+) -> None:
+    namespace, event_id = f"quarantine-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
+    await insert_event(clickhouse, namespace, event_id, EVENT, quarantined_facets=quarantined)
+    rows = await clickhouse.select(
+        "SELECT EventId, Event, QuarantinedFacets FROM read_lineage_events(ns = {ns:String})", {"ns": namespace}
+    )
+    assert rows == [{"EventId": event_id, "Event": EVENT.decode(), "QuarantinedFacets": list(quarantined)}]
+
+
+async def test_the_migration_may_be_applied_again_over_itself(clickhouse: ClickHouse) -> None:
+    (migration,) = [each for each in migrate.all_migrations() if each.version == 10]
+    for statement in migration.statements(clickhouse.settings):
+        await clickhouse.execute(statement)
+    await test_the_pointers_stand_beside_the_untouched_event(clickhouse, ("/job/facets/sql",))
