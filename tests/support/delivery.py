@@ -286,7 +286,7 @@ def record(partition: Partition, offset: int, value: bytes | None = GOOD) -> Rec
     return Record(partition, offset, 1_769_860_800_000 + offset, None, value, ())
 
 
-def checked(of: Record, namespace: str = "analytics") -> CheckedRecord:
+def checked(of: Record, namespace: str = "analytics", event_id: str = "") -> CheckedRecord:
     """Return it as a processor would."""
-    envelope = Envelope(namespace, "Abcd1234", f"event-{of.offset}", of.timestamp_ms, "openlineage+json")
+    envelope = Envelope(namespace, "Abcd1234", event_id or f"event-{of.offset}", of.timestamp_ms, "openlineage+json")
     return CheckedRecord(of, of.value or b"", envelope, 30)

@@ -20,7 +20,16 @@ from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.losses import LossWatch
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Processor, Record, Rejected, Sink, SinkBatch
+from lineagehub_agents.delivery.records import (
+    CheckedRecord,
+    Partition,
+    Processor,
+    Record,
+    Rejected,
+    Sink,
+    SinkBatch,
+    SomeRefused,
+)
 from lineagehub_agents.delivery.refusals import Refusals
 from lineagehub_agents.delivery.retrying import AssignmentLost, Stuck, retry_in_place
 
@@ -161,6 +170,14 @@ class Deliverer:
                 log.warning("Records did not arrive; reading again.", partition=str(partition), expected=offset)
                 await self.group.rewind(partition, offset)
 
+    def delivered_to(self, generation: int) -> dict[Partition, int]:
+        """Return, for each partition of the generation that has been taken over, the offset before which all is delivered."""
+        return {
+            partition: assigned.delivered_to
+            for partition, assigned in self._assigned.items()
+            if assigned.generation == generation
+        }
+
     async def commit(self) -> None:
         """Commit what was delivered since the last commit. Called every second by the consumer, and when it stops.
 
@@ -269,10 +286,13 @@ class Deliverer:
 
     async def _send(self, checked: _Checked, assigned: _Assigned) -> None:
         batch = checked.batch
-        refusal = await self._refusal_of(batch, checked.partition, assigned)
+        try:
+            refusal = await self._refusal_of(batch, checked.partition, assigned)
+        except SomeRefused as some:
+            await self._dead_letter_some(batch, some, assigned)
+            return
         if refusal is None:
-            self.state.note_delivered(batch)
-            self._refusals.end()
+            self._note_delivered(batch)
         elif len(checked.records) == 1:
             only = checked.records[0]
             rejection = Rejected(refusal.reason, str(refusal), only.envelope.namespace)
@@ -282,6 +302,19 @@ class Deliverer:
             for half in checked.split(len(checked.records) // 2):
                 await self._record_range(half, assigned)
                 await self._send(half, assigned)
+
+    async def _dead_letter_some(self, batch: SinkBatch, some: SomeRefused, assigned: _Assigned) -> None:
+        refused = {checked.record.offset for checked, _ in some.refusals}
+        written = tuple(checked for checked in batch.records if checked.record.offset not in refused)
+        if written:
+            self._note_delivered(SinkBatch(batch.token, written))
+        for checked, refusal in some.refusals:
+            rejection = Rejected(refusal.reason, str(refusal), checked.envelope.namespace)
+            await self._dead_letter(checked.record, rejection, assigned)
+
+    def _note_delivered(self, batch: SinkBatch) -> None:
+        self.state.note_delivered(batch)
+        self._refusals.end()
 
     async def _refusal_of(self, batch: SinkBatch, partition: Partition, assigned: _Assigned) -> Permanent | None:
         """Send the batch until it is written (None) or refused for good."""
