@@ -24,31 +24,36 @@ class IdWindow:
     """A set of 64-bit numbers that forgets those older than seven days, a whole day at a time."""
 
     def __init__(self) -> None:
-        self._recent: set[int] = set()
         self._newest_day = 0
-        self._days: dict[int, array[int]] = {}
+        self._recent: dict[int, set[int]] = {}
+        self._settled: dict[int, array[int]] = {}
 
     def __contains__(self, number: int) -> bool:
-        return number in self._recent or any(_holds(numbers, number) for numbers in self._days.values())
+        in_recent = any(number in numbers for numbers in self._recent.values())
+        return in_recent or any(_holds(numbers, number) for numbers in self._settled.values())
 
     def add(self, number: int, at_ms: int) -> None:
-        """Remember a number. May be repeated."""
-        if number in self:
-            return
+        """Remember a number, as of a time. May be repeated."""
         day = at_ms // DAY_MS
         if day > self._newest_day:
-            self._settle()
             self._newest_day = day
-            self._days = {kept: numbers for kept, numbers in self._days.items() if kept >= day - DAYS}
-        self._recent.add(number)
-        if len(self._recent) >= RECENT:
-            self._settle()
+            self._forget_before(day - DAYS)
+        elif day < self._newest_day - DAYS:
+            return
+        recent = self._recent.setdefault(day, set())
+        recent.add(number)
+        if len(recent) >= RECENT:
+            self._settle(day)
 
-    def _settle(self) -> None:
-        if self._recent:
-            known = self._days.get(self._newest_day, array("Q"))
-            self._days[self._newest_day] = array("Q", sorted([*known, *self._recent]))
-            self._recent = set()
+    def _forget_before(self, oldest_day: int) -> None:
+        for day in [day for day in self._recent if day < self._newest_day]:
+            self._settle(day)
+        self._settled = {day: numbers for day, numbers in self._settled.items() if day >= oldest_day}
+
+    def _settle(self, day: int) -> None:
+        recent = self._recent.pop(day)
+        recent.update(self._settled.get(day, ()))
+        self._settled[day] = array("Q", sorted(recent))
 
 
 def _holds(numbers: array[int], number: int) -> bool:
