@@ -16,7 +16,7 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -325,32 +325,44 @@ async def start_strict_marquez(application: web.Application | None = None) -> As
         await marquez.stop()
 
 
-class MarquezThread:
-    """A stand-in that is served from a thread of its own, for tests that block."""
+class Restartable(Protocol):
+    """What can be stopped and started again: the stand-in, or a proxy before a real Marquez."""
 
-    def __init__(self, marquez: StrictMarquez, loop: asyncio.AbstractEventLoop) -> None:
-        self.marquez = marquez
+    async def start(self) -> None:
+        """Serve, at the same address as before."""
+        ...
+
+    async def stop(self) -> None:
+        """Serve no more; drop all connections."""
+        ...
+
+
+class InAThread:
+    """Something that is served from a thread of its own, for tests that block."""
+
+    def __init__(self, served: Restartable, loop: asyncio.AbstractEventLoop) -> None:
+        self._served = served
         self._loop = loop
 
     def stop(self) -> None:
-        """Stop listening; what is stored stays."""
-        self._run(self.marquez.stop())
+        """Stop serving; what is stored stays."""
+        self._run(self._served.stop())
 
     def start(self) -> None:
-        """Listen again, on the same ports."""
-        self._run(self.marquez.start())
+        """Serve, at the same address as before."""
+        self._run(self._served.start())
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
 
 @contextlib.contextmanager
-def marquez_thread() -> Iterator[MarquezThread]:
-    """Serve on free ports from a thread of its own."""
+def served_in_a_thread(served: Restartable) -> Iterator[InAThread]:
+    """Serve until the end."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    running = MarquezThread(StrictMarquez(), loop)
+    running = InAThread(served, loop)
     try:
         running.start()
         yield running
@@ -364,5 +376,6 @@ def marquez_thread() -> Iterator[MarquezThread]:
 @contextlib.contextmanager
 def strict_marquez_in_a_thread() -> Iterator[StrictMarquez]:
     """Serve on a free port from a thread of its own, for tests that only look at it."""
-    with marquez_thread() as running:
-        yield running.marquez
+    marquez = StrictMarquez()
+    with served_in_a_thread(marquez):
+        yield marquez

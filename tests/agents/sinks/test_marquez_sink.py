@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from aiohttp import web
-from lineagehub_agents.delivery.records import Partition, SinkBatch, SomeRefused
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, SinkBatch, SomeRefused
 from lineagehub_agents.sinks.marquez.sink import ATTEMPTS, PATIENCE_SECONDS, MarquezSink
 
 from lineagehub.contract.reasons import Reason
@@ -59,6 +60,10 @@ def batch(*documents: Any, ids: list[str] | None = None, partition: int = 0) -> 
     return SinkBatch(uuid4().hex, tuple(records))
 
 
+def _key_of(checked: CheckedRecord) -> bytes:
+    return f"{checked.envelope.namespace}|{checked.envelope.event_id}".encode()
+
+
 NewSink = Callable[..., Any]
 
 
@@ -92,17 +97,6 @@ async def refusal(sink: MarquezSink, of: SinkBatch) -> Permanent:
         await sink.send(of)
     assert len(caught.value.refusals) == 1
     return caught.value.refusals[0][1]
-
-
-async def send_until_done(sink: MarquezSink, of: SinkBatch) -> int:
-    """Send as delivery does, without its pauses; return the number of attempts."""
-    for attempt in range(1, 20):
-        try:
-            await sink.send(of)
-        except Retryable:
-            continue
-        return attempt
-    raise AssertionError("twenty attempts did not do")
 
 
 async def test_an_event_is_posted_and_201_is_success(sink: MarquezSink, marquez: StrictMarquez) -> None:
@@ -169,10 +163,13 @@ async def test_another_server_at_the_url_is_told_before_a_whole_batch_went_there
 
 
 async def test_a_marquez_that_is_away_is_unavailable_and_not_asked_for_each_event(new_sink: NewSink) -> None:
-    sink = await new_sink(f"http://127.0.0.1:{free_port()}", admin_url="")
+    sink = await new_sink(f"http://127.0.0.1:{free_port()}", admin_url="", lanes=1)
+    sent = batch(*(run_event("START", 1, str(uuid4()), job=f"j{number}") for number in range(50)))
     with pytest.raises(Unavailable) as caught:
-        await sink.send(batch(EVENT))
+        await sink.send(sent)
     assert caught.value.dependency == "marquez"
+    tried = [checked for checked in sent.records if sink._once.sending_since(_key_of(checked)) is not None]
+    assert len(tried) == 1
 
 
 async def test_an_answer_that_is_endless_is_read_only_as_far_as_it_helps(
@@ -294,6 +291,18 @@ async def test_a_run_stays_in_one_chain_though_only_its_start_names_the_parent(
     start["run"]["facets"] = {"parent": parent}
     await sink.send(batch(start, run_event("COMPLETE", 2, run)))
     assert [sent["eventType"] for sent in marquez.events] == ["START", "COMPLETE"]
+
+
+async def test_events_of_a_run_that_lie_in_two_partitions_are_not_sent_at_once(
+    sink: MarquezSink, marquez: StrictMarquez
+) -> None:
+    marquez.seconds_an_event = 0.05
+    run = str(uuid4())
+    await asyncio.gather(
+        sink.send(batch(run_event("COMPLETE", 9, run), partition=1)),
+        sink.send(batch(run_event("START", 1, run), partition=2)),
+    )
+    assert (marquez.requests, marquez.runs[run].state) == (2, "COMPLETED")
 
 
 async def test_an_event_that_its_producer_repeats_is_sent_once(sink: MarquezSink, marquez: StrictMarquez) -> None:

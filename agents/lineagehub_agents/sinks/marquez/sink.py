@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import orjson
 import structlog
@@ -71,6 +72,7 @@ class MarquezSink:
         self._client = MarquezClient(settings.marquez)
         self._once = ForwardOnce(settings.kafka)
         self._lanes = asyncio.Semaphore(settings.marquez.lanes)
+        self._turns: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._plans: dict[Partition, _Plan] = {}
         self._patience_seconds = patience_seconds
         self._settle_seconds = settle_seconds
@@ -94,7 +96,7 @@ class MarquezSink:
         )
         plan.tried_at = time.monotonic()
         _raise_worst(outcomes)
-        del self._plans[batch.records[0].record.partition]
+        self._plans = {partition: kept for partition, kept in self._plans.items() if kept is not plan}
         if plan.refusals:
             raise SomeRefused(plan.refusals)
 
@@ -126,7 +128,7 @@ class MarquezSink:
         What concerns one event stops its chain; what concerns Marquez or Kafka stops all of them.
         """
         while chain:
-            async with self._lanes:
+            async with self._turn_of(chain[0].run), self._lanes:
                 if plan.halted_by is not None:
                     return
                 self.metrics.lanes_busy += 1
@@ -143,6 +145,10 @@ class MarquezSink:
                 finally:
                     self.metrics.lanes_busy -= 1
             chain.popleft()
+
+    def _turn_of(self, run: bytes) -> asyncio.Lock:
+        # Events of one run whose parent only some of them name lie in several partitions; Marquez answers 500 to two at once.
+        return self._turns.setdefault(run, asyncio.Lock()) if run else asyncio.Lock()
 
     async def _send_event(self, event: ForwardedEvent) -> None:
         if self._once.has(event.key):
