@@ -199,10 +199,10 @@ class StrictMarquez:
             return _html(500)
         before = _moment(request.query.get("before", "2030-01-01T00:00:00+00:00"))
         after = _moment(request.query.get("after", "1970-01-01T00:00:00+00:00"))
-        runs = [event for event in self.events if "run" in event]
-        found = [event for event in runs if after <= _moment(event["eventTime"]) < before]
+        found = [event for event in self.events if after <= _moment(event["eventTime"]) < before]
+        runs = [event for event in found if "run" in event]
         offset, limit = int(request.query.get("offset", "0")), int(request.query.get("limit", "100"))
-        return web.json_response({"events": found[offset : offset + limit], "totalCount": len(found)})
+        return web.json_response({"events": runs[offset : offset + limit], "totalCount": len(found)})
 
     async def _run(self, request: web.Request) -> web.Response:
         if self.database_is_down:

@@ -31,6 +31,10 @@ EVENTS_OF_ONE_MOMENT = 1_000
 STATES = {"COMPLETE": "COMPLETED", "FAIL": "FAILED", "ABORT": "ABORTED"}
 
 
+class NotReached(Unavailable):
+    """No connection came about, so nothing is on its way to Marquez."""
+
+
 class MarquezClient:
     """One Marquez. Opened by `start`."""
 
@@ -54,7 +58,7 @@ class MarquezClient:
             await self._session.close()
 
     async def send(self, event: bytes) -> tuple[int, str]:
-        """Send one event; return the status and the beginning of the answer."""
+        """Send one event; return the status and the beginning of the answer. Raises NotReached when it did not even begin."""
         status, body = await self._request("POST", self._base + EVENTS_PATH, event)
         return status, body.decode(errors="replace")
 
@@ -111,6 +115,8 @@ class MarquezClient:
         try:
             async with self._session.request(method, url, data=body, headers=headers, allow_redirects=False) as answer:
                 return answer.status, await _read_at_most(answer.content, limit)
+        except aiohttp.ClientConnectorError as error:
+            raise NotReached("marquez", f"Marquez at {url} cannot be reached: {error!r}.") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable("marquez", f"Marquez at {url} does not answer: {error!r}.") from error
 

@@ -20,6 +20,7 @@ from lineagehub_agents.sinks.marquez.repairs import Repair
 class ForwarderMetrics:
     """Counts since start. `oldest_unsent_ms` is the broker time of the oldest event in hand that is not sent; None: there is none."""
 
+    attempts: int = 0
     forwarded: int = 0
     repeated: int = 0
     found_there: int = 0
@@ -37,6 +38,7 @@ class ForwarderMetrics:
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics, as Prometheus' client wants it of a collector."""
         prefix = "lineagehub_marquez"
+        yield CounterMetricFamily(f"{prefix}_attempts", "Posts to Marquez begun.", self.attempts)
         yield CounterMetricFamily(f"{prefix}_forwarded_events", "Events that Marquez took.", self.forwarded)
         yield CounterMetricFamily(f"{prefix}_repeated_events", "Repeats that were not sent again.", self.repeated)
         yield CounterMetricFamily(

@@ -22,7 +22,7 @@ from lineagehub.contract.reasons import Reason
 from lineagehub.errors import ConfigurationError, Permanent, Retryable, Unavailable
 from lineagehub.settings import Settings
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, SinkBatch, SomeRefused
-from lineagehub_agents.sinks.marquez.client import MarquezClient
+from lineagehub_agents.sinks.marquez.client import MarquezClient, NotReached
 from lineagehub_agents.sinks.marquez.events import marquez_event
 from lineagehub_agents.sinks.marquez.forwarded import ForwardOnce, RunEnd
 from lineagehub_agents.sinks.marquez.metrics import ForwarderMetrics
@@ -182,8 +182,12 @@ class MarquezSink:
 
     async def _post(self, event: ForwardedEvent, body: bytes) -> None:
         await self._once.note_sending(event.key)
+        self.metrics.attempts += 1
         try:
             status, text = await self._client.send(body)
+        except NotReached:
+            self._once.note_failed(event.key)
+            raise
         except Unavailable as error:
             if await self._is_at_fault(event, patience_seconds=math.inf):
                 raise Permanent(
