@@ -7,6 +7,7 @@ then a command that restarts it, without which its connections are cut. Elsewher
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ import urllib.parse
 import urllib.request
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,7 @@ EVENTS_A_REQUEST = 250
 FORWARDED_SECONDS = 900 if URL else 120
 TERMINAL = {"COMPLETE", "FAIL", "ABORT"}
 PAGE = 500
+READERS = 4
 
 Event = dict[str, Any]
 Edges = set[tuple[str, str]]
@@ -224,14 +226,13 @@ def _identity(event: Event) -> tuple[str, ...]:
 def assert_same_states(hub: Hub, marquez: Marquez, events: list[Event]) -> None:
     runs = sorted({event["run"]["runId"] for event in events if "run" in event and is_fit(event)})
     assert len(runs) > 50
-    different = {}
-    for run in runs:
+
+    def states(run: str) -> tuple[str, str]:
         ours = hub.get(f"/api/v1/jobs/runs/{run}").json()["state"]
-        theirs = marquez.get(f"/jobs/runs/{run}").json()["state"]
         # Marquez knows no state of a run that has neither begun nor ended.
-        if theirs != ours.replace("NEW", "RUNNING"):
-            different[run] = (ours, theirs)
-    assert not different
+        return ours.replace("NEW", "RUNNING"), marquez.get(f"/jobs/runs/{run}").json()["state"]
+
+    assert_equal(states, runs)
 
 
 def assert_same_edges(hub: Hub, marquez: Marquez, events: list[Event]) -> None:
@@ -247,15 +248,24 @@ def assert_same_edges(hub: Hub, marquez: Marquez, events: list[Event]) -> None:
             elsewise |= set() if "run" in event and is_fit(event) else {job}
     compared = [job for job, its in runs.items() if len(its) == 1 and job in ended and job not in elsewise]
     assert len(compared) > 20
-    different = {}
-    for namespace, name in compared:
-        ours_node, theirs_node = f"job:{namespace}:{name}", f"job:demo/{namespace}:{name}"
-        theirs = marquez.get("/lineage", nodeId=f"job:demo/{readable(namespace)}:{name}", depth=1)
-        ours = hub.get("/api/v1/lineage", nodeId=ours_node, depth="1").json()
-        expected = {
-            tuple(readable(theirs_node) if end == readable(ours_node) else end for end in edge)
-            for edge in edges_of(ours, readable(ours_node))
+
+    def edges(job: tuple[str, str]) -> tuple[Edges, Edges]:
+        namespace, name = job
+        ours_node, theirs_node = readable(f"job:{namespace}:{name}"), readable(f"job:demo/{namespace}:{name}")
+        ours = hub.get("/api/v1/lineage", nodeId=f"job:{namespace}:{name}", depth="1").json()
+        theirs = marquez.get("/lineage", nodeId=f"job:demo/{readable(namespace)}:{name}", depth=1).json()
+        expected = edges_of(ours, ours_node)
+        moved = {
+            (origin.replace(ours_node, theirs_node), end.replace(ours_node, theirs_node)) for origin, end in expected
         }
-        if edges_of(theirs.json(), readable(theirs_node)) != expected:
-            different[name] = (expected, edges_of(theirs.json(), readable(theirs_node)))
-    assert not different
+        return moved, edges_of(theirs, theirs_node)
+
+    assert_equal(edges, compared)
+
+
+def assert_equal(both: Callable[[Any], tuple[object, object]], things: Collection[Any]) -> None:
+    """Assert that the hub's and Marquez' view of each thing are the same."""
+    with concurrent.futures.ThreadPoolExecutor(READERS) as readers:
+        found = zip(things, readers.map(both, things), strict=True)
+        different = {thing: views for thing, views in found if views[0] != views[1]}
+    assert not different, f"{len(different)} of {len(things)} differ: {list(different.items())[:3]}"
