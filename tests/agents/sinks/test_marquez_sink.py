@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -15,12 +16,15 @@ from aiohttp import web
 from lineagehub_agents.delivery.records import Partition, SinkBatch, SomeRefused
 from lineagehub_agents.sinks.marquez.sink import ATTEMPTS, PATIENCE_SECONDS, MarquezSink
 
+from lineagehub.broker.producer import Producer
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import ConfigurationError, LineageHubError, Permanent, Retryable, Unavailable
 from lineagehub.settings import KafkaSettings, MarquezSettings, Settings
 from tests.support.broker import free_port
 from tests.support.delivery import checked, record
 from tests.support.marquez import HTML_500, StrictMarquez, start_strict_marquez
+from tests.support.waiting import wait_until_async
 
 TOPIC = "openlineage-events"
 EVENT: dict[str, Any] = {
@@ -419,6 +423,60 @@ async def test_a_refused_event_may_come_again_after_it_was_redriven(sink: Marque
     marquez.next_answers = [web.json_response({"errors": []}, status=422)]
     await refusal(sink, batch(EVENT, ids=ids))
     await sink.send(batch(EVENT, ids=ids))
+    assert marquez.events == [EVENT]
+
+
+async def test_workers_killed_at_any_moment_lose_nothing_and_double_nothing(
+    new_sink: NewSink, marquez: StrictMarquez
+) -> None:
+    marquez.seconds_an_event = 0.01
+    runs = [str(uuid4()) for _ in range(48)]
+    batches = [
+        batch(
+            *(
+                run_event(kind, second, run, job=f"job-{number % 5}")
+                for kind, second in (("COMPLETE", 9), ("START", 1), ("RUNNING", 5))
+                for number, run in enumerate(runs[partition::3])
+            ),
+            partition=partition,
+        )
+        for partition in range(3)
+    ]
+    expected = 3 * len(runs)
+
+    async def send_all(sink: MarquezSink) -> None:
+        await asyncio.gather(*(sink.send(sent) for sent in batches))
+
+    for killed_at in range(10, expected, 22):
+        sending = asyncio.create_task(send_all(await new_sink(settle_seconds=0)))
+
+        async def is_far_enough(at: int = killed_at, task: asyncio.Task[None] = sending) -> bool:
+            return len(marquez.events) >= at or task.done()
+
+        await wait_until_async(is_far_enough, 20, f"{killed_at} events")
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+        async def is_idle() -> bool:
+            return marquez.busy == 0
+
+        # With this, settling needs no seconds: what the dead worker had sent has arrived.
+        await wait_until_async(is_idle, 20, "what was sent to arrive")
+    await send_all(await new_sink(settle_seconds=0))
+    sent = Counter((event["run"]["runId"], event["eventType"]) for event in marquez.events)
+    assert set(sent.values()) == {1}
+    assert len(sent) == expected
+    assert {marquez.runs[run].state for run in runs} == {"COMPLETED"}
+
+
+async def test_a_record_of_the_table_that_is_none_does_not_stop_it(
+    kafka: KafkaSettings, new_sink: NewSink, marquez: StrictMarquez
+) -> None:
+    async with Producer(kafka) as producer:
+        for value in (b"no json", b"[]", b"{}", b'{"by":"x"}'):
+            await producer.send(MARQUEZ_FORWARDED.name, value, key=b"analytics|x")
+        await producer.send(MARQUEZ_FORWARDED.name, None, key=b"analytics|unknown")
+    await (await new_sink()).send(batch(EVENT))
     assert marquez.events == [EVENT]
 
 

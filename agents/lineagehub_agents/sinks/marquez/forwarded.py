@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import structlog
 
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
@@ -22,6 +23,8 @@ from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 from lineagehub_agents.sinks.marquez.id_window import IdWindow, hash_of
+
+log = structlog.get_logger(__name__)
 
 REMEMBERED_ENDS = 200_000
 """Runs whose end is remembered, the last ones: about 60 MB."""
@@ -126,9 +129,18 @@ class ForwardOnce:
                 passed.set_result(None)
         elif value is None:
             self._sending.pop(key, None)
-        elif (record := orjson.loads(value))["by"] != self._writer:
-            # What this process wrote it has noted itself, and may know better by now.
-            self._note(key, record)
+        else:
+            self._apply_record(key, value)
+
+    def _apply_record(self, key: bytes, value: bytes) -> None:
+        try:
+            record = orjson.loads(value)
+            if record["by"] != self._writer:
+                # What this process wrote it has noted itself, and may know better by now.
+                self._note(key, record)
+        except (ValueError, LookupError, TypeError) as error:
+            # Nobody else may write here; reading must go on, or nothing is forwarded ever again.
+            log.error("A record of the forward-once table cannot be read.", key=repr(key), error=repr(error))
 
     def _note(self, key: bytes, record: dict[str, Any]) -> None:
         if record["state"] == "sending":
