@@ -171,7 +171,7 @@ def edges_of(graph: Any, node: str) -> Edges:
 
 @pytest.mark.timeout(FORWARDED_SECONDS + 120)
 def test_marquez_shows_each_run_and_its_edges_as_the_hub_does_and_each_event_once(
-    tmp_path: Path, marquez: Marquez
+    tmp_path: Path, marquez: Marquez, hub_arguments: tuple[str, ...]
 ) -> None:
     nonce = f"r{uuid.uuid4().hex[:8]}"
     events = replayed(nonce)
@@ -181,7 +181,7 @@ def test_marquez_shows_each_run_and_its_edges_as_the_hub_does_and_each_event_onc
     before, expected = marquez.count(), sum(map(is_fit, events))
     expected_runs = sum(is_fit(event) for event in events if "run" in event)
     settings = {"LINEAGEHUB_MARQUEZ_ADMIN_URL": marquez.admin_url}
-    with start_hub(tmp_path, "--marquez", marquez.url, settings=settings) as hub:
+    with start_hub(tmp_path, *hub_arguments, "--marquez", marquez.url, settings=settings) as hub:
         send(hub, doubled[:half])
         wait_until(lambda: marquez.count() > before, 60, "forwarding to be under way")
         marquez.away()
