@@ -70,6 +70,10 @@ class MarquezSettings(_Group):
     """Where Marquez is; without a URL nothing is forwarded."""
 
     url: str = Field("", description="Base URL of Marquez; empty: the marquez agent does not run.")
+    admin_url: str = Field(
+        "", description="Base URL of its admin port, whose /healthcheck tells a bad event from a database that is down."
+    )
+    lanes: int = Field(8, ge=1, le=16, description="Events sent at once; more than 8 make Marquez slower.")
     timeout_seconds: float = Field(
         30.0, ge=10, description="Marquez needs up to 2 s a cold event (reference: its own speed)."
     )

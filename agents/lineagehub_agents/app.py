@@ -83,6 +83,14 @@ class FlowApp:
         """Whether Faust gave up: it then neither works nor exits by itself."""
         return bool(self._app.crashed)
 
+    def records_behind(self, topic: str) -> int:
+        """Return how many records of our partitions of a topic (its name in the contract) are on Kafka and not delivered."""
+        if not self._joined:
+            return 0
+        ends = self._transport.ends(self._settings.kafka.topic_names.get(topic, topic))
+        delivered = self.deliverers[topic].delivered_to(self._transport.generation)
+        return sum(max(0, ends[partition] - offset) for partition, offset in delivered.items() if partition in ends)
+
     def _new_deliverer(self, route: Route, verifier: Verifier, ranges: Ranges, dead_letters: DeadLetters) -> Deliverer:
         agents = self._settings.agents
         return Deliverer(

@@ -18,7 +18,7 @@ from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.telemetry import logs_processor, metrics_processor, traces_processor
 from lineagehub_agents.processors.verification import Verifier
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
-from lineagehub_agents.sinks.marquez import MarquezSink
+from lineagehub_agents.sinks.marquez.sink import MarquezSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,6 @@ def _clickhouse(table: LandingTable) -> Callable[[Settings], Sink]:
     return lambda settings: ClickHouseSink(ClickHouse(settings.clickhouse), table)
 
 
-def _marquez(settings: Settings) -> Sink:
-    return MarquezSink(settings.marquez)
-
-
 FLOWS: tuple[Flow, ...] = (
     Flow("lineage-store", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _clickhouse(LINEAGE_EVENTS_IN)),)),
     Flow(
@@ -56,5 +52,5 @@ FLOWS: tuple[Flow, ...] = (
             Route(OTEL_LOGS, logs_processor, _clickhouse(OTLP_LOGS_IN)),
         ),
     ),
-    Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _marquez),)),
+    Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, MarquezSink),)),
 )

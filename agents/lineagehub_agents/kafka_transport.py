@@ -7,6 +7,7 @@ the group has moved on, and the periodic commit asks the Deliverer what is deliv
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from typing import Any, cast
@@ -159,6 +160,17 @@ class Transport(faust_aiokafka.Transport):
             for partition, offset in self._consumer.handed_on.items()
             if partition.topic == topic and partition in assignment
         }
+
+    def ends(self, topic: str) -> dict[Partition, int]:
+        """Return, for each partition of ours of `topic`, the offset after its last record, as of the last fetch that got some."""
+        ends: dict[Partition, int] = {}
+        for partition in self._consumer.assignment():
+            # The consumer lives in a thread of its own, and may just lose the partition.
+            with contextlib.suppress(AssertionError, IllegalStateError):
+                end = self._consumer.highwater(partition)
+                if partition.topic == topic and end:
+                    ends[Partition(*partition)] = end
+        return ends
 
     def owns(self, partition: Partition, generation: int) -> bool:
         """See ConsumerGroup."""

@@ -12,6 +12,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.settings import AgentsSettings
 from lineagehub_agents.app import FlowApp
+from lineagehub_agents.delivery.records import MeasuredSink
 
 
 class OperationsServer:
@@ -23,6 +24,9 @@ class OperationsServer:
         self._agents = agents
         self._registry = CollectorRegistry()
         self._registry.register(DeliveryCollector(apps))
+        for sink in (deliverer.sink for app in apps for deliverer in app.deliverers.values()):
+            if isinstance(sink, MeasuredSink):
+                self._registry.register(sink)
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> str:
@@ -72,6 +76,11 @@ class DeliveryCollector:
             "lineagehub_rendered_values", "Attribute maps and arrays rendered outside of ClickHouse.", labels=labels
         )
         dead = CounterMetricFamily("lineagehub_dead_lettered_records", "Records dead-lettered.", labels=labels)
+        behind = GaugeMetricFamily(
+            "lineagehub_behind_records",
+            "Records on Kafka not delivered yet; a batch counts until it is.",
+            labels=labels,
+        )
         fault = GaugeMetricFamily("lineagehub_sink_fault", "1 while the sink fails.", labels=labels)
         for app in self._apps:
             for topic, deliverer in app.deliverers.items():
@@ -80,8 +89,9 @@ class DeliveryCollector:
                 rows.add_metric(values, deliverer.state.delivered_rows)
                 rendered.add_metric(values, deliverer.state.rendered_values)
                 dead.add_metric(values, deliverer.state.dead_lettered)
+                behind.add_metric(values, app.records_behind(topic))
                 fault.add_metric(values, 1.0 if deliverer.state.fault else 0.0)
-        yield from (delivered, rows, rendered, dead, fault)
+        yield from (delivered, rows, rendered, dead, behind, fault)
 
 
 def _flow_state(app: FlowApp) -> dict[str, object]:

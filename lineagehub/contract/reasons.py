@@ -30,6 +30,7 @@ class Reason(StrEnum):
     TIMESTAMP_OUT_OF_RANGE = "timestamp_out_of_range"
     ID_CONFLICT = "id_conflict"
     OVER_QUOTA = "over_quota"
+    MARQUEZ_UNFIT = "marquez_unfit"
 
     MARQUEZ_REJECTED = "marquez_rejected"
     STORE_REJECTED = "store_rejected"

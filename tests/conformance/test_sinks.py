@@ -1,4 +1,4 @@
-"""One contract for every sink (delivery/records.py): whole or not at all, a repeated token adds nothing, faults are told apart.
+"""One contract for every sink (delivery/records.py): a repeated batch adds nothing, faults are told apart.
 
 ClickHouse is the real engine; Marquez, which is on no registry, is the strict stand-in. A sink that is not in SUBJECTS fails here.
 """
@@ -17,20 +17,23 @@ from pathlib import Path
 
 import pytest
 from lineagehub_agents import sinks
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Sink, SinkBatch
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Sink, SinkBatch, SomeRefused
 from lineagehub_agents.flows import FLOWS
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
-from lineagehub_agents.sinks.marquez import MarquezSink
+from lineagehub_agents.sinks.marquez.sink import MarquezSink
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.headers import Envelope
+from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import Permanent, Retryable
-from lineagehub.settings import ClickHouseSettings, MarquezSettings, Settings
+from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN
 from lineagehub.store.migrate import apply
+from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_embedded_clickhouse
-from tests.support.marquez import start_strict_marquez
+from tests.support.marquez import StrictMarquez, start_strict_marquez
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Subject:
     good: Callable[[str], bytes]
     bad: bytes
     stored: Callable[[str], Awaitable[int]]
-    knows_tokens: bool = True
+    judges_each: bool = False
 
 
 def _event(marker: str) -> bytes:
@@ -91,14 +94,20 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
 @contextlib.asynccontextmanager
 async def _marquez(_: Path) -> AsyncIterator[Subject]:
     async with start_strict_marquez() as marquez:
+        with start_embedded_broker() as broker:
+            kafka = broker.settings()
+            await apply_topics(kafka, [MARQUEZ_FORWARDED])
+            yield _marquez_subject(marquez, kafka)
 
-        async def stored(marker: str) -> int:
-            return sum(event["job"]["name"] == marker for event in marquez.events)
 
-        sink = MarquezSink(MarquezSettings(url=marquez.url))
-        absent = MarquezSink(MarquezSettings(url="http://127.0.0.1:1"))
-        bad = json.dumps({"eventTime": None, "job": {"namespace": "n", "name": "j"}, "run": {"runId": "r"}}).encode()
-        yield Subject(sink, absent, _event, bad, stored, knows_tokens=False)
+def _marquez_subject(marquez: StrictMarquez, kafka: KafkaSettings) -> Subject:
+    async def stored(marker: str) -> int:
+        return sum(event["job"]["name"] == marker for event in marquez.events)
+
+    sink = MarquezSink(Settings(kafka=kafka, marquez=MarquezSettings(url=marquez.url)))
+    absent = MarquezSink(Settings(kafka=kafka, marquez=MarquezSettings(url="http://127.0.0.1:1")))
+    bad = _event("x").replace(b'"name": "x"', b'"name": ""')
+    return Subject(sink, absent, _event, bad, stored, judges_each=True)
 
 
 Factory = Callable[[Path], contextlib.AbstractAsyncContextManager[Subject]]
@@ -123,17 +132,17 @@ async def subject(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         await made.absent.close()
 
 
-def _batch(*values: bytes, token: str | None = None) -> SinkBatch:
+def _batch(*values: bytes, partition: int = 0) -> SinkBatch:
     records = tuple(
         CheckedRecord(
-            Record(Partition("topic", 0), offset, 1_763_978_400_000, None, value, ()),
+            Record(Partition("topic", partition), offset, 1_763_978_400_000, None, value, ()),
             value,
             Envelope("team-a", "kid00000", uuid.uuid4().hex, 1_763_978_400_000, "kind"),
             3_650,
         )
         for offset, value in enumerate(values)
     )
-    return SinkBatch(token or uuid.uuid4().hex, records)
+    return SinkBatch(uuid.uuid4().hex, records)
 
 
 async def test_a_batch_arrives_whole(subject: Subject) -> None:
@@ -142,18 +151,15 @@ async def test_a_batch_arrives_whole(subject: Subject) -> None:
     assert await subject.stored(marker) == size
 
 
-async def test_a_repeated_token_adds_nothing(subject: Subject, request: pytest.FixtureRequest) -> None:
-    if not subject.knows_tokens:
-        reason = "Marquez knows no tokens: delivery gives it one event a batch and commits each"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-    marker, token = uuid.uuid4().hex, uuid.uuid4().hex
-    value = subject.good(marker)
-    await subject.sink.send(_batch(value, token=token))
-    await subject.sink.send(_batch(value, token=token))
+async def test_a_batch_that_is_sent_again_adds_nothing(subject: Subject) -> None:
+    marker = uuid.uuid4().hex
+    batch = _batch(subject.good(marker))
+    await subject.sink.send(batch)
+    await subject.sink.send(batch)
     assert await subject.stored(marker) == 1
 
 
-async def test_data_that_can_never_be_taken_are_permanent_and_store_nothing(
+async def test_data_that_can_never_be_taken_are_refused_with_their_batch_or_by_themselves(
     subject: Subject, request: pytest.FixtureRequest
 ) -> None:
     if request.node.callspec.id == "clickhouse lineage":
@@ -161,10 +167,11 @@ async def test_data_that_can_never_be_taken_are_permanent_and_store_nothing(
             "its landing table takes any bytes as the event's text; what is no JSON is refused by the processor"
         )
     marker = uuid.uuid4().hex
-    good = [subject.good(marker)] if subject.sink.maximum_records > 1 else []
-    with pytest.raises(Permanent):
-        await subject.sink.send(_batch(*good, subject.bad))
-    assert await subject.stored(marker) == 0
+    with pytest.raises(SomeRefused if subject.judges_each else Permanent) as caught:
+        await subject.sink.send(_batch(subject.good(marker), subject.bad))
+    assert await subject.stored(marker) == (1 if subject.judges_each else 0)
+    if isinstance(caught.value, SomeRefused):
+        assert [refused.value for refused, _ in caught.value.refusals] == [subject.bad]
 
 
 async def test_an_absent_other_side_is_retryable(subject: Subject) -> None:
@@ -174,7 +181,7 @@ async def test_an_absent_other_side_is_retryable(subject: Subject) -> None:
 
 async def test_batches_of_several_partitions_may_be_sent_at_once(subject: Subject) -> None:
     marker = uuid.uuid4().hex
-    await asyncio.gather(*(subject.sink.send(_batch(subject.good(marker))) for _ in range(4)))
+    await asyncio.gather(*(subject.sink.send(_batch(subject.good(marker), partition=number)) for number in range(4)))
     assert await subject.stored(marker) == 4
 
 
@@ -186,9 +193,8 @@ async def test_closing_may_be_repeated(subject: Subject) -> None:
 
 def test_every_sink_of_the_flows_and_of_the_folder_is_a_subject() -> None:
     settings = Settings(marquez=MarquezSettings(url="http://127.0.0.1:1"))
-    modules = [
-        importlib.import_module(f"{sinks.__name__}.{found.name}") for found in pkgutil.iter_modules(sinks.__path__)
-    ]
+    found = pkgutil.walk_packages(sinks.__path__, f"{sinks.__name__}.")
+    modules = [importlib.import_module(module.name) for module in found]
     in_folder = {value for module in modules for value in vars(module).values() if hasattr(value, "maximum_records")}
     in_flows: set[object] = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
     assert in_folder == in_flows == {kind for kind, _ in SUBJECTS.values()}

@@ -133,6 +133,14 @@ def test_deltas_and_audit_entries_are_keyed_by_namespace(example: Example) -> No
     assert example.key == json.loads(example.value or b"")["namespace"].encode()
 
 
+@examples_of("lineagehub-marquez-forwarded")
+def test_a_forwarded_event_is_keyed_by_namespace_and_event_id_and_says_how_it_stands(example: Example) -> None:
+    namespace, _, event_id = (example.key or b"").decode().partition("|")
+    assert is_namespace(namespace)
+    assert event_id
+    assert json.loads(example.value or b"")["state"] in {"sending", "forwarded"}
+
+
 @examples_of("lineagehub-over-quota")
 def test_an_over_quota_record_keeps_its_signature(example: Example) -> None:
     envelope, _ = read_headers(example.headers)

@@ -18,6 +18,12 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="session")
+def hub_arguments() -> tuple[str, ...]:
+    """What a test that starts a hub of its own says to `lineagehub up`: nothing, so that all parts are embedded."""
+    return ()
+
+
+@pytest.fixture(scope="session")
 def scale() -> Scale:
     """How much telemetry the kill -9 ledger sends: a tenth of what it sends on Apache Kafka."""
     return Scale(spans=100_000, points=20_000, kills=2)

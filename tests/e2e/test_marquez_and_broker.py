@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import urllib.request
 import uuid
 from pathlib import Path
 
@@ -38,6 +40,14 @@ def _broker_pid(hub: Hub) -> int | None:
     return None
 
 
+def _metrics(hub: Hub) -> dict[str, float]:
+    """Return the marquez agent's metrics that have one value, by name without labels."""
+    started = [json.loads(line) for line in hub.log("marquez").splitlines() if '"Agents started."' in line]
+    with urllib.request.urlopen(f"{started[-1]['operations']}/metrics", timeout=10) as answer:
+        lines = [line.rpartition(" ") for line in answer.read().decode().splitlines() if not line.startswith("#")]
+    return {name.partition("{")[0]: float(value) for name, _, value in lines}
+
+
 def _accepts(hub: Hub, event: dict[str, object]) -> bool:
     try:
         return hub.post_json("/api/v1/lineage", event).status == 201
@@ -59,6 +69,11 @@ def test_marquez_gets_each_event_once_in_order_and_the_hub_survives_its_broker(t
             "tenants do not meet in Marquez"
         )
         wait_until(lambda: hub.get(f"/api/v1/jobs/runs/{run_id}").status == 200, 30, "the run in ClickHouse, too")
+        wait_until(
+            lambda: _metrics(hub)["lineagehub_marquez_forwarded_events_total"] == 3, 10, "the forwarder's metrics"
+        )
+        wait_until(lambda: _metrics(hub)["lineagehub_behind_records"] == 0, 10, "nothing to be behind")
+        assert _metrics(hub)["lineagehub_marquez_behind_seconds"] == 0
 
         first = _broker_pid(hub)
         assert first is not None

@@ -25,6 +25,13 @@ def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]
         yield running
 
 
+@pytest.fixture
+def hub_arguments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, ...]]:
+    """What a test that starts a hub of its own says to `lineagehub up`: a Kafka of its own, since agents of two hubs would share groups."""
+    with kafka_or_skip(tmp_path_factory.mktemp("kafka")) as running:
+        yield ("--kafka", running.bootstrap)
+
+
 @pytest.fixture(scope="session")
 def scale() -> Scale:
     """How much telemetry the kill -9 ledger sends."""

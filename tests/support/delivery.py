@@ -17,7 +17,7 @@ from typing import Any
 
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected, SinkBatch
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected, SinkBatch, SomeRefused
 
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
@@ -125,7 +125,12 @@ class Worker:
     """One member of the group: its Deliverer, and where it reads."""
 
     def __init__(
-        self, world: World, ranges_directory: Path | None = None, batch_records: int = 4, sink_records: int = 10_000
+        self,
+        world: World,
+        ranges_directory: Path | None = None,
+        batch_records: int = 4,
+        sink_records: int = 10_000,
+        judges_each: bool = False,
     ) -> None:
         self.world = world
         self.member = world.new_member()
@@ -136,7 +141,7 @@ class Worker:
         self.deliverer = Deliverer(
             group=group,
             ranges=ranges,
-            sink=RecordingSink(world, self._commit, sink_records),
+            sink=RecordingSink(world, self._commit, sink_records, judges_each),
             processor=KindProcessor(),
             dead_letters=RecordingDeadLetters(world, self._commit),  # type: ignore[arg-type]  # Its one method, without Kafka.
             limits=BatchLimits(batch_records, 1_000_000, 1_000_000, ENDLESS_SECONDS),
@@ -227,9 +232,10 @@ class _Group:
 class RecordingSink:
     """Takes a batch whole or not at all, and knows the tokens that it has taken, as ClickHouse does."""
 
-    def __init__(self, world: World, commit: Commit, maximum_records: int = 10_000) -> None:
+    def __init__(self, world: World, commit: Commit, maximum_records: int = 10_000, judges_each: bool = False) -> None:
         self._world = world
         self._commit = commit
+        self._judges_each = judges_each
         self.maximum_records = maximum_records
 
     async def start(self) -> None:
@@ -239,15 +245,20 @@ class RecordingSink:
         """See Sink."""
         if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the sink is away")
-        if any(checked.value == REFUSED for checked in batch.records):
-            raise Permanent(Reason.STORE_REJECTED, "a value that it cannot take")
+        refused = [checked for checked in batch.records if checked.value == REFUSED]
+        refusal = Permanent(Reason.STORE_REJECTED, "a value that it cannot take")
+        if refused and not self._judges_each:
+            raise refusal
         places = [(checked.record.partition, checked.record.offset) for checked in batch.records]
         assert places, "a sink is never given an empty batch"
         assert places == sorted(places), "a batch is in offset order"
-        known = self._world.tokens.setdefault(batch.token, places)
-        assert known == places, f"the token {batch.token} came with {places}, after {known}"
+        taken = [place for place, checked in zip(places, batch.records, strict=True) if checked not in refused]
+        known = self._world.tokens.setdefault(batch.token, taken)
+        assert known == taken, f"the token {batch.token} came with {taken}, after {known}"
         if await self._world.happens_beside(self._commit) is Event.FAILURE:
             raise Retryable("the answer was lost")
+        if refused:
+            raise SomeRefused([(checked, refusal) for checked in refused])
 
     async def close(self) -> None:
         """See Sink."""
@@ -286,7 +297,7 @@ def record(partition: Partition, offset: int, value: bytes | None = GOOD) -> Rec
     return Record(partition, offset, 1_769_860_800_000 + offset, None, value, ())
 
 
-def checked(of: Record, namespace: str = "analytics") -> CheckedRecord:
+def checked(of: Record, namespace: str = "analytics", event_id: str = "") -> CheckedRecord:
     """Return it as a processor would."""
-    envelope = Envelope(namespace, "Abcd1234", f"event-{of.offset}", of.timestamp_ms, "openlineage+json")
+    envelope = Envelope(namespace, "Abcd1234", event_id or f"event-{of.offset}", of.timestamp_ms, "openlineage+json")
     return CheckedRecord(of, of.value or b"", envelope, 30)

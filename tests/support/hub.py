@@ -11,7 +11,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,9 +127,10 @@ def up_command(data: Path, *arguments: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def start_hub(data: Path, *arguments: str) -> Iterator[Hub]:
-    """Start a hub and wait until it is ready; stop it at the end, whatever happened."""
-    process = subprocess.Popen(up_command(data, *arguments), stdout=subprocess.PIPE, env=clean_environment())
+def start_hub(data: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Iterator[Hub]:
+    """Start a hub and wait until it is ready; stop it at the end, whatever happened. `settings` go into its environment."""
+    environment = clean_environment() | dict(settings or {})
+    process = subprocess.Popen(up_command(data, *arguments), stdout=subprocess.PIPE, env=environment)
     assert process.stdout is not None
     try:
         line = process.stdout.readline()

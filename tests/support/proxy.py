@@ -12,11 +12,12 @@ CHUNK_BYTES = 65_536
 
 
 class Proxy:
-    """Forwards connections from `port` to `target_port` on this machine, until cut."""
+    """Forwards connections from `port` to `target_port` of `target_host`, until cut."""
 
-    def __init__(self, port: int, target_port: int) -> None:
+    def __init__(self, port: int, target_port: int, target_host: str = HOST) -> None:
         self._port = port
         self._target_port = target_port
+        self._target_host = target_host
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._bytes_left: int | None = None
@@ -51,7 +52,7 @@ class Proxy:
         assert task is not None
         self._connections.add(task)
         try:
-            target_reader, target_writer = await asyncio.open_connection(HOST, self._target_port)
+            target_reader, target_writer = await asyncio.open_connection(self._target_host, self._target_port)
             try:
                 async with asyncio.TaskGroup() as ways:
                     ways.create_task(_copy(reader, target_writer, self._may_pass))

@@ -17,12 +17,23 @@ import structlog
 from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
 from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
+from lineagehub_agents.delivery.checked_batch import CheckedBatch
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.losses import LossWatch
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, Processor, Record, Rejected, Sink, SinkBatch
+from lineagehub_agents.delivery.records import (
+    CheckedRecord,
+    Partition,
+    Processor,
+    Record,
+    Rejected,
+    Sink,
+    SinkBatch,
+    SomeRefused,
+)
 from lineagehub_agents.delivery.refusals import Refusals
 from lineagehub_agents.delivery.retrying import AssignmentLost, Stuck, retry_in_place
+from lineagehub_agents.delivery.state import DeliveryState
 
 log = structlog.get_logger(__name__)
 
@@ -38,28 +49,6 @@ class BatchLimits:
 
 
 @dataclass(slots=True)
-class DeliveryState:
-    """What operations want to know of a deliverer: counts since start, and what fails at present, by partition."""
-
-    delivered: int = 0
-    delivered_rows: int = 0
-    rendered_values: int = 0
-    dead_lettered: int = 0
-    faults: dict[Partition, str] = field(default_factory=dict)
-
-    def note_delivered(self, batch: SinkBatch) -> None:
-        """Count a batch that the sink has taken."""
-        self.delivered += len(batch.records)
-        self.delivered_rows += sum(checked.rows for checked in batch.records)
-        self.rendered_values += sum(checked.rendered_values for checked in batch.records)
-
-    @property
-    def fault(self) -> str:
-        """What fails at present, or an empty text."""
-        return next(iter(self.faults.values()), "")
-
-
-@dataclass(slots=True)
 class _Assigned:
     """One partition in one generation. `interrupted`: records may have been dropped, so it must be taken over again."""
 
@@ -68,44 +57,6 @@ class _Assigned:
     delivered_to: int
     committed_to: int
     interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Checked:
-    partition: Partition
-    range: BatchRange
-    records: tuple[CheckedRecord, ...]
-    first_timestamp_ms: int
-
-    @property
-    def batch(self) -> SinkBatch:
-        token = f"{self.partition}:{self.range.first}-{self.range.last}@{self.first_timestamp_ms}"
-        return SinkBatch(token, self.records)
-
-    def cut(self, maximum_rows: int) -> list[_Checked]:
-        """Return it in parts of at most `maximum_rows` rows; a record with more is alone in its part."""
-        parts: list[_Checked] = []
-        rest, rows, taken = self, 0, 0
-        for checked in self.records:
-            if taken and rows + checked.rows > maximum_rows:
-                part, rest = rest.split(taken)
-                parts.append(part)
-                rows = taken = 0
-            rows += checked.rows
-            taken += 1
-        return [*parts, rest]
-
-    def split(self, middle: int) -> tuple[_Checked, _Checked]:
-        """Return the records before the index `middle` and those from it on."""
-        split = self.records[middle].record.offset
-        return (
-            self._part(self.range.first, split - 1, self.records[:middle], self.first_timestamp_ms),
-            self._part(split, self.range.last, self.records[middle:], self.records[middle].record.timestamp_ms),
-        )
-
-    def _part(self, first: int, last: int, records: tuple[CheckedRecord, ...], first_timestamp_ms: int) -> _Checked:
-        excluded = frozenset(offset for offset in self.range.excluded if first <= offset <= last)
-        return _Checked(self.partition, BatchRange(first, last, excluded), records, first_timestamp_ms)
 
 
 @dataclass
@@ -160,6 +111,14 @@ class Deliverer:
             for partition, offset in self._losses.overdue(handed_on, arrived, time.monotonic()).items():
                 log.warning("Records did not arrive; reading again.", partition=str(partition), expected=offset)
                 await self.group.rewind(partition, offset)
+
+    def delivered_to(self, generation: int) -> dict[Partition, int]:
+        """Return, for each partition of the generation that has been taken over, the offset before which all is delivered."""
+        return {
+            partition: assigned.delivered_to
+            for partition, assigned in self._assigned.items()
+            if assigned.generation == generation
+        }
 
     async def commit(self) -> None:
         """Commit what was delivered since the last commit. Called every second by the consumer, and when it stops.
@@ -228,7 +187,7 @@ class Deliverer:
         except AssignmentLost as lost:
             log.info("A batch is left to the partition's next owner.", partition=str(partition), detail=str(lost))
 
-    async def _check(self, partition: Partition, batch: RawBatch, assigned: _Assigned) -> _Checked:
+    async def _check(self, partition: Partition, batch: RawBatch, assigned: _Assigned) -> CheckedBatch:
         excluded_before = batch.replayed.excluded if batch.replayed else frozenset()
         checked: list[CheckedRecord] = []
         rejected: list[tuple[Record, Rejected]] = []
@@ -241,7 +200,7 @@ class Deliverer:
             else:
                 checked.append(verdict)
         await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in rejected)
-        return _Checked(
+        return CheckedBatch(
             partition,
             BatchRange(batch.first, batch.last, excluded_before | {record.offset for record, _ in rejected}),
             tuple(checked),
@@ -258,7 +217,7 @@ class Deliverer:
             log.exception("A processor failed.", partition=str(record.partition), offset=record.offset)
             return Rejected(Reason.INTERNAL_ERROR, f"The hub failed to check it: {error!r}.")
 
-    async def _record_range(self, checked: _Checked, assigned: _Assigned) -> None:
+    async def _record_range(self, checked: CheckedBatch, assigned: _Assigned) -> None:
         async def record() -> None:
             async with self._committing:
                 if not await self.ranges.record({checked.partition: checked.range}, assigned.generation):
@@ -267,12 +226,15 @@ class Deliverer:
 
         await self._retry(record, checked.partition, assigned)
 
-    async def _send(self, checked: _Checked, assigned: _Assigned) -> None:
+    async def _send(self, checked: CheckedBatch, assigned: _Assigned) -> None:
         batch = checked.batch
-        refusal = await self._refusal_of(batch, checked.partition, assigned)
+        try:
+            refusal = await self._refusal_of(batch, checked.partition, assigned)
+        except SomeRefused as some:
+            await self._dead_letter_some(batch, some, assigned)
+            return
         if refusal is None:
-            self.state.note_delivered(batch)
-            self._refusals.end()
+            self._note_delivered(batch)
         elif len(checked.records) == 1:
             only = checked.records[0]
             rejection = Rejected(refusal.reason, str(refusal), only.envelope.namespace)
@@ -282,6 +244,19 @@ class Deliverer:
             for half in checked.split(len(checked.records) // 2):
                 await self._record_range(half, assigned)
                 await self._send(half, assigned)
+
+    async def _dead_letter_some(self, batch: SinkBatch, some: SomeRefused, assigned: _Assigned) -> None:
+        refused = {checked.record.offset for checked, _ in some.refusals}
+        written = tuple(checked for checked in batch.records if checked.record.offset not in refused)
+        if written:
+            self._note_delivered(SinkBatch(batch.token, written))
+        for checked, refusal in some.refusals:
+            rejection = Rejected(refusal.reason, str(refusal), checked.envelope.namespace)
+            await self._dead_letter(checked.record, rejection, assigned)
+
+    def _note_delivered(self, batch: SinkBatch) -> None:
+        self.state.note_delivered(batch)
+        self._refusals.end()
 
     async def _refusal_of(self, batch: SinkBatch, partition: Partition, assigned: _Assigned) -> Permanent | None:
         """Send the batch until it is written (None) or refused for good."""

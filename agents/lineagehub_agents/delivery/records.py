@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
+from lineagehub.errors import Permanent
 
 
 class Partition(NamedTuple):
@@ -83,11 +85,19 @@ class SinkBatch:
     records: tuple[CheckedRecord, ...]
 
 
+class SomeRefused(Exception):
+    """The verdict of a sink that judges record by record: these records never can be taken, all others of the batch are written."""
+
+    def __init__(self, refusals: Sequence[tuple[CheckedRecord, Permanent]]) -> None:
+        super().__init__(f"{len(refusals)} records are refused, the first one: {refusals[0][1]}")
+        self.refusals = refusals
+
+
 class Sink(Protocol):
     """Encodes and sends; knows nothing of Kafka, retries or dead letters. To add one: a file in sinks/, a line in flows.py."""
 
     maximum_records: int
-    """Largest batch it takes. 1 for a sink that cannot take a batch as a whole or not at all."""
+    """Largest batch it takes."""
 
     async def start(self) -> None:
         """Open what it needs. Does not fail when the other side is away."""
@@ -96,11 +106,20 @@ class Sink(Protocol):
     async def send(self, batch: SinkBatch) -> None:
         """Write the batch, whole or not at all; a repeated token writes nothing more.
 
-        Raises errors.Retryable (the same batch may succeed later) or errors.Permanent (it never will); anything else stops
-        the process, because nobody knows what it means.
+        Raises errors.Retryable (the same batch may succeed later), errors.Permanent (it never will), or SomeRefused (what is
+        not refused is written); anything else stops the process, because nobody knows what it means.
         """
         ...
 
     async def close(self) -> None:
         """Close what was opened. May be repeated."""
+        ...
+
+
+@runtime_checkable
+class MeasuredSink(Protocol):
+    """A sink that has metrics of its own: a collector, as Prometheus' client means it. operations.py registers it."""
+
+    def collect(self) -> Iterable[Any]:
+        """Return the metrics."""
         ...

@@ -9,6 +9,7 @@ from lineagehub.contract.topics._topic import Topic
 from lineagehub.contract.topics.audit import AUDIT
 from lineagehub.contract.topics.control import CONTROL
 from lineagehub.contract.topics.dead_letters import DEAD_LETTERS
+from lineagehub.contract.topics.marquez_forwarded import MARQUEZ_FORWARDED
 from lineagehub.contract.topics.openlineage_events import OPENLINEAGE_EVENTS
 from lineagehub.contract.topics.otel_logs import OTEL_LOGS
 from lineagehub.contract.topics.otel_metrics import OTEL_METRICS
@@ -28,12 +29,14 @@ TOPICS: tuple[Topic, ...] = (
     DEAD_LETTERS,
     OVER_QUOTA,
     AUDIT,
+    MARQUEZ_FORWARDED,
 )
 
 __all__ = [
     "AUDIT",
     "CONTROL",
     "DEAD_LETTERS",
+    "MARQUEZ_FORWARDED",
     "OPENLINEAGE_EVENTS",
     "OTEL_LOGS",
     "OTEL_METRICS",

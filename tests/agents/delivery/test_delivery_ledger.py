@@ -33,11 +33,17 @@ steps = st.lists(
 batch_sizes = st.integers(1, 6)
 
 
-async def run(world: World, script: list[tuple[str, int]], batch_size: int, directory: Path | None) -> None:
+async def run(
+    world: World,
+    script: list[tuple[str, int]],
+    batch_size: int,
+    directory: Path | None,
+    judges_each: bool = False,
+) -> None:
     """Let workers come and go as the script says, then let one deliver the rest."""
 
     def new_worker(size: int) -> Worker:
-        return Worker(world, directory, batch_records=size)
+        return Worker(world, directory, batch_records=size, judges_each=judges_each)
 
     worker, zombie = new_worker(batch_size), new_worker(batch_size)
     worker.join()
@@ -89,6 +95,16 @@ def test_with_ranges_in_the_offset_commits(
 ) -> None:
     world = World(logs, schedule)
     asyncio.run(run(world, script, size, None))
+    assert_ledger(world)
+
+
+@given(partitions, schedules, steps, batch_sizes)
+@settings(max_examples=150, deadline=None)
+def test_with_a_sink_that_judges_record_by_record(
+    logs: list[list[bytes | None]], schedule: list[Event], script: list[tuple[str, int]], size: int
+) -> None:
+    world = World(logs, schedule)
+    asyncio.run(run(world, script, size, None, judges_each=True))
     assert_ledger(world)
 
 
