@@ -71,7 +71,28 @@ def test_one_wrong_character_anywhere_is_no_key(position: int, character: str) -
         KEY.text.replace(KEY.kid, "名" * 8),
         KEY.text.replace("0", "\N{FULLWIDTH DIGIT ZERO}") + "\N{FULLWIDTH DIGIT ZERO}",
     ],
-    ids=lambda text: repr(text[:12]),
+    ids=[
+        *(
+            "empty",
+            "prefix",
+            "scheme before",
+            "space behind",
+            "line break behind",
+            "space before",
+            "cut",
+            "longer",
+            "upper case",
+        ),
+        *(
+            "environment in upper case",
+            "other environment",
+            "no environment",
+            "nulls",
+            "endless",
+            "kid of others",
+            "wide digits",
+        ),
+    ],
 )
 def test_garbage_is_no_key(text: str) -> None:
     assert parse_api_key(text) is None

@@ -186,7 +186,9 @@ async def test_chunked_and_gzipped_bodies_with_a_charset_are_taken(
     assert await written(records, event) == event
 
 
-@pytest.mark.parametrize("key", ["7", str(uuid.uuid4()), f'"{uuid.uuid4()}"', "x" * 255])
+@pytest.mark.parametrize(
+    "key", ["7", str(uuid.uuid4()), f'"{uuid.uuid4()}"', "x" * 255], ids=["short", "uuid", "quoted", "long"]
+)
 async def test_a_batch_that_is_sent_again_has_the_same_event_ids(web: RunningWeb, records: Records, key: str) -> None:
     events = jobs(2)
     respelled = [dict(reversed(event.items())) for event in events]

@@ -91,6 +91,7 @@ async def test_the_spans_of_a_trace_are_found_whatever_the_case_of_its_id(reads:
         (f"/api/v1/jobs/runs/{RUN_ID}", {}),
         (f"/api/v1/traces/{TRACE_ID}", {}),
     ],
+    ids=["graph", "run", "trace"],
 )
 async def test_another_namespace_hears_the_same_404_as_for_what_does_not_exist(
     reads: RunningWeb, path: str, query: dict[str, str]

@@ -1,0 +1,31 @@
+"""How the tests are shared out over processes (`-n`): what uses one hub, or one web, stays together; the long ones begin first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+TOGETHER = ("e2e", "hub/web")
+"""Folders whose tests share what takes seconds to start. Of all others each file is by itself."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test its group; later would be too late, as xdist reads it at the end of the collection."""
+    item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the groups of TOGETHER first, in that order."""
+    items.sort(key=lambda item: _rank(item.path))
+
+
+def _group(path: Path) -> str:
+    relative = path.relative_to(ROOT).as_posix()
+    return next((folder for folder in TOGETHER if relative.startswith(f"{folder}/")), relative)
+
+
+def _rank(path: Path) -> int:
+    group = _group(path)
+    return TOGETHER.index(group) if group in TOGETHER else len(TOGETHER)
