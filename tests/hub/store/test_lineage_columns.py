@@ -14,8 +14,8 @@ from lineagehub.store.queries.column_lineage import column_lineage
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.node_ids import ColumnNodeId, NodeId
 from tests.hub.store.conftest import insert_rows, insert_together, landing_row
-from tests.hub.store.lineage_samples import at, dataset, dataset_event, facet, fresh, job_event, run_event
 from tests.support.corpus import require_corpus
+from tests.support.lineage_samples import at, dataset, dataset_event, facet, fresh, job_event, run_event
 
 IDENTITY = [{"type": "DIRECT", "subtype": "IDENTITY", "description": "", "masking": False}]
 FILTER = [{"type": "INDIRECT", "subtype": "FILTER"}]

@@ -12,7 +12,7 @@ from lineagehub.store.queries import links
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.node_ids import NodeId
 from tests.hub.store.conftest import insert_together
-from tests.hub.store.lineage_samples import at, fresh, job_event, run_event
+from tests.support.lineage_samples import at, fresh, job_event, run_event
 
 CASES: dict[str, tuple[list[dict[str, Any]], set[str]]] = {
     "a run that has only named its inputs keeps the outputs of the last complete one": (

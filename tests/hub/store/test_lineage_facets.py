@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from lineagehub.store.queries.datasets import dataset_by_name
 from lineagehub.store.queries.jobs import job_by_name
 from lineagehub.store.queries.runs import run_by_id
 from tests.hub.store.conftest import insert_events, insert_together
-from tests.hub.store.lineage_samples import dataset, dataset_event, facet, fresh, job_event, run_event, run_id
+from tests.support.lineage_samples import dataset, dataset_event, facet, fresh, job_event, run_event, run_id
 
 
 async def test_a_run_has_the_latest_of_every_facet_and_what_reads_of_them_need(clickhouse: ClickHouse) -> None:
@@ -110,9 +111,10 @@ async def test_a_dataset_keeps_what_later_events_do_not_provide(clickhouse: Clic
 
 async def test_schemas_and_versions_of_a_dataset_are_kept_with_the_runs_that_wrote_them(clickhouse: ClickHouse) -> None:
     namespace = fresh("versions")
-    narrow, wide = [{"name": "a"}], [{"name": "a"}, {"name": "b", "fields": [{"name": "nested"}]}]
+    narrow: list[Any] = [{"name": "a"}]
+    wide: list[Any] = [{"name": "a"}, {"name": "b", "fields": [{"name": "nested"}]}]
 
-    def table(fields: list[dict[str, object]], version: str) -> dict[str, object]:
+    def table(fields: list[Any], version: str) -> dict[str, Any]:
         return dataset("t", facets={"schema": facet(fields=fields), "version": facet(datasetVersion=version)})
 
     await insert_together(

@@ -11,7 +11,7 @@ from lineagehub.store.queries.impact import Direction
 from lineagehub.store.queries.node_ids import NodeId
 from lineagehub.store.queries.search import Place, Sort, Wanted, search
 from tests.hub.store.conftest import insert_together
-from tests.hub.store.lineage_samples import fresh, run_event, run_id
+from tests.support.lineage_samples import fresh, run_event, run_id
 
 CHAIN = [
     run_event("COMPLETE", 1, "one", job="one", reads=["a"], writes=["b"]),

@@ -15,9 +15,9 @@ from lineagehub.store.queries.jobs import job_by_name
 from lineagehub.store.queries.node_ids import NodeId
 from lineagehub.store.queries.runs import run_by_id
 from tests.hub.store.conftest import insert_events, insert_rows, landing_row
-from tests.hub.store.lineage_samples import dataset, facet, fresh, run_event, run_id
 from tests.support.clickhouse import EmbeddedClickHouse
 from tests.support.corpus import require_corpus
+from tests.support.lineage_samples import dataset, facet, fresh, run_event, run_id
 
 
 async def test_odd_events_are_stored_beside_an_ordinary_one(clickhouse: ClickHouse) -> None:

@@ -14,7 +14,7 @@ from lineagehub.store.queries.datasets import dataset_by_name
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.node_ids import ColumnNodeId, NodeId
 from tests.hub.store.conftest import insert_events, insert_together
-from tests.hub.store.lineage_samples import dataset, dataset_event, facet, fresh, run_event
+from tests.support.lineage_samples import dataset, dataset_event, facet, fresh, run_event
 
 
 def symlinks(*names: str) -> dict[str, Any]:
@@ -39,7 +39,7 @@ async def test_the_graph_has_one_node_for_all_names_whatever_came_first(
         graph = await lineage_graph(clickhouse, namespace, NodeId.parse(start), 5)
         assert graph is not None
         assert [node["id"] for node in graph["graph"]] == ["dataset:s3://b:path/t", "job:jobs:read", "job:jobs:write"]
-    assert graph["graph"][0]["data"]["aliases"] == [{"namespace": "hive://h", "name": "db.t"}]
+        assert graph["graph"][0]["data"]["aliases"] == [{"namespace": "hive://h", "name": "db.t"}]
 
 
 async def test_what_is_known_under_one_name_is_known_under_all_and_a_removed_symlink_parts_them(
