@@ -37,20 +37,27 @@ async def insert_events(
     """Insert events one insert each, so that nothing is merged before it is stored."""
     for number, event in enumerate(events):
         event_id = ids[number] if ids else uuid.uuid4().hex
-        await insert_event(clickhouse, namespace, event_id, json.dumps(event).encode(), offset=number)
+        await insert_rows(clickhouse, [landing_row(namespace, json.dumps(event).encode(), event_id, offset=number)])
+
+
+async def insert_together(clickhouse: ClickHouse, namespace: str, events: list[dict[str, Any]]) -> None:
+    """Insert events in one insert, where their order is of no interest."""
+    rows = [landing_row(namespace, json.dumps(event).encode(), uuid.uuid4().hex) for event in events]
+    await insert_rows(clickhouse, rows)
 
 
 async def insert_event(
-    clickhouse: ClickHouse,
-    namespace: str,
-    event_id: str,
-    value: bytes,
-    *,
-    offset: int = 0,
-    quarantined_facets: Sequence[str] = (),
+    clickhouse: ClickHouse, namespace: str, event_id: str, value: bytes, *, quarantined_facets: Sequence[str] = ()
 ) -> None:
     """Insert one event as the agent does."""
-    row = encode_record(
+    await insert_rows(clickhouse, [landing_row(namespace, value, event_id, quarantined_facets=quarantined_facets)])
+
+
+def landing_row(
+    namespace: str, value: bytes, event_id: str, *, offset: int = 0, quarantined_facets: Sequence[str] = ()
+) -> bytes:
+    """Return an event as a row of the landing table."""
+    return encode_record(
         namespace=namespace,
         event_id=event_id,
         topic="openlineage-events",
@@ -61,6 +68,9 @@ async def insert_event(
         value=value,
         quarantined_facets=quarantined_facets,
     )
-    await clickhouse.insert(
-        LINEAGE_EVENTS_IN.name, "Protobuf", row, insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
-    )
+
+
+async def insert_rows(clickhouse: ClickHouse, rows: list[bytes]) -> None:
+    """Insert rows in one insert under a token of its own."""
+    settings = insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
+    await clickhouse.insert(LINEAGE_EVENTS_IN.name, "Protobuf", b"".join(rows), settings)
