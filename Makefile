@@ -10,7 +10,7 @@ up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
 
 test: setup ## Run the tests, with embedded parts.
-	$(BIN)/pytest tests --ignore=tests/real
+	$(BIN)/pytest tests --ignore=tests/real -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup lint types imports test ## What CI runs first.
 

@@ -20,7 +20,29 @@ from lineagehub.errors import LineageHubError
 from lineagehub.store.client import ClickHouse
 
 RETAINED_TABLES: dict[Signal, tuple[str, ...]] = {
-    Signal.LINEAGE: ("lineage_events", "lineage_runs", "lineage_jobs", "lineage_datasets", "lineage_job_datasets"),
+    Signal.LINEAGE: (
+        "lineage_events",
+        "lineage_runs",
+        "lineage_run_events",
+        "lineage_run_facets",
+        "lineage_run_children",
+        "lineage_run_datasets",
+        "lineage_run_dataset_facets",
+        "lineage_jobs",
+        "lineage_job_facets",
+        "lineage_job_children",
+        "lineage_job_runs",
+        "lineage_datasets",
+        "lineage_dataset_facets",
+        "lineage_dataset_jobs",
+        "lineage_dataset_versions",
+        "lineage_schema_versions",
+        "lineage_facet_versions",
+        "lineage_column_edges",
+        "lineage_column_outputs",
+        "lineage_declared_edges",
+        "lineage_symlinks",
+    ),
     Signal.TRACES: ("otel_traces", "otel_traces_trace_id_ts"),
     Signal.METRICS: (
         "otel_metrics_gauge",

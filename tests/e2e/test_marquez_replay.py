@@ -34,7 +34,7 @@ from lineagehub.errors import Permanent
 from lineagehub.settings import KafkaSettings, MarquezSettings
 from tests.support.broker import free_port
 from tests.support.hub import Answer, Hub, start_hub
-from tests.support.lineage_corpus import lineage_files
+from tests.support.lineage_corpus import accepted_events
 from tests.support.marquez import StrictMarquez, served_in_a_thread
 from tests.support.proxy import Proxy
 from tests.support.waiting import wait_until
@@ -124,9 +124,7 @@ def replayed(nonce: str) -> list[Event]:
     def own(run_id: str) -> str:
         return str(uuid.uuid5(uuid.NAMESPACE_URL, nonce + run_id.lower()))
 
-    events: list[Event] = [
-        json.loads(file.path.read_bytes()) for file in lineage_files("openlineage") if file.refusal is None
-    ]
+    events: list[Event] = [json.loads(value) for value in accepted_events()]
     for event in events:
         parent = (((event.get("run") or {}).get("facets") or {}).get("parent")) or {}
         runs = [event.get("run"), parent.get("run"), (parent.get("root") or {}).get("run")]

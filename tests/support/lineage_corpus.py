@@ -90,6 +90,11 @@ def lineage_files(*folders: str) -> list[LineageFile]:
     return [_read(corpus, row) for row in rows if Path(row["file"]).parent.name in folders]
 
 
+def accepted_events() -> list[bytes]:
+    """Return the real events that the hub takes, as they are in their files."""
+    return [file.path.read_bytes() for file in lineage_files("openlineage") if file.refusal is None]
+
+
 def _read(corpus: Path, row: dict[str, str]) -> LineageFile:
     faults = (row["errors"] or "").rpartition(" || ")[2].split(" | ")
     pointers = {pointer for pointer in map(_pointer, faults) if pointer is not None}

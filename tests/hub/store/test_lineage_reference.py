@@ -22,7 +22,7 @@ from lineagehub.store.queries.links import LinksByLevel
 from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.runs import STATES, run_by_id
 from tests.hub.store.conftest import insert_rows, landing_row
-from tests.support.corpus import valid_lineage_events
+from tests.support.lineage_corpus import accepted_events
 
 Event = dict[str, Any]
 NAMESPACE = "reference"
@@ -32,7 +32,7 @@ INSERTS = 3
 @pytest.fixture(scope="module")
 async def events(clickhouse: ClickHouse) -> list[Event]:
     """The corpus, stored in a random order, returned in the order of event time."""
-    values = [file.read_bytes() for file in valid_lineage_events()]
+    values = accepted_events()
     random.Random(1).shuffle(values)
     for start in range(INSERTS):
         rows = [landing_row(NAMESPACE, value, uuid.uuid4().hex) for value in values[start::INSERTS]]
