@@ -27,10 +27,12 @@ _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "
 _SELECT_SETTINGS = {
     "wait_end_of_query": "1",
     "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_denormals": "1",
     "output_format_json_named_tuples_as_objects": "0",
     "date_time_output_format": "iso",
 }
-"""`wait_end_of_query`: an error after the first rows becomes a status, not a line among the rows."""
+"""`wait_end_of_query`: an error after the first rows becomes a status, not a line among the rows. `quote_denormals`: what JSON has no
+number for comes as "nan", "inf" and "-inf", and not as null."""
 
 
 class ClickHouse:

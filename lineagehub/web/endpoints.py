@@ -5,6 +5,8 @@ To add an endpoint: its handler in receivers/, queries/ or ops/, and one entry h
 
 from __future__ import annotations
 
+from pydantic import BaseModel
+
 from lineagehub.contract.control import Scope
 from lineagehub.contract.headers import HTTP_EVENT_ID
 from lineagehub.contract.lineage import LineageEvent
@@ -17,6 +19,7 @@ from lineagehub.web.ops.health import Health, Liveness, Readiness, read_health, 
 from lineagehub.web.ops.metrics import read_metrics
 from lineagehub.web.ops.problem_pages import ProblemList, ProblemPage, list_problems, read_problem
 from lineagehub.web.problems import (
+    BAD_CURSOR,
     EVENT_TOO_COMPLEX,
     INVALID_EVENT_ID,
     INVALID_JSON,
@@ -30,11 +33,38 @@ from lineagehub.web.problems import (
     TIMESTAMP_OUT_OF_RANGE,
     TOO_DEEP,
     UNAVAILABLE,
+    Problem,
 )
 from lineagehub.web.queries.events import EventsQuery, read_events
 from lineagehub.web.queries.graph import LineageQuery, read_lineage
+from lineagehub.web.queries.logs import LogsOfRunQuery, LogsPage, LogsQuery, read_logs
+from lineagehub.web.queries.metrics import (
+    MetricsPage,
+    MetricsQuery,
+    PointsOfRunQuery,
+    PointsPage,
+    PointsQuery,
+    read_metric_list,
+    read_metric_points,
+)
+from lineagehub.web.queries.run_telemetry import (
+    SpansOfRunQuery,
+    SpansPage,
+    read_run_logs,
+    read_run_metrics,
+    read_run_spans,
+    read_run_traces,
+)
 from lineagehub.web.queries.runs import read_run
-from lineagehub.web.queries.traces import Trace, read_trace
+from lineagehub.web.queries.traces import (
+    Trace,
+    TraceQuery,
+    TracesOfRunQuery,
+    TracesPage,
+    TracesQuery,
+    read_trace,
+    read_traces,
+)
 from lineagehub.web.receivers.lineage import EventReceipt, receive_lineage
 from lineagehub.web.receivers.lineage_ingest import IngestReceipt, IngestRequest, receive_lineage_batch
 from lineagehub.web.receivers.otlp_logs import receive_logs
@@ -61,6 +91,22 @@ def _otlp(signal: str, handler: Handler, message: str, items: str) -> Endpoint:
         },
         problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
         speaks_otlp=True,
+    )
+
+
+def _telemetry(
+    path: str, handler: Handler, summary: str, query: type[BaseModel], answer: type[BaseModel], *problems: Problem
+) -> Endpoint:
+    return Endpoint(
+        "GET",
+        f"/api/v1/{path}",
+        handler,
+        summary,
+        READ,
+        scope=Scope.TELEMETRY_READ,
+        query=query,
+        responses={200: json_of(answer)},
+        problems=(INVALID_PARAMETER, BAD_CURSOR, UNAVAILABLE, *problems),
     )
 
 
@@ -138,15 +184,27 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         responses={200: json_of(EventsPage)},
         problems=(INVALID_PARAMETER, UNAVAILABLE),
     ),
-    Endpoint(
-        "GET",
-        "/api/v1/traces/{trace_id}",
-        read_trace,
-        "Read the spans of one trace.",
-        READ,
-        scope=Scope.TELEMETRY_READ,
-        responses={200: json_of(Trace)},
-        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    _telemetry("traces", read_traces, "Find traces.", TracesQuery, TracesPage),
+    _telemetry("traces/{trace_id}", read_trace, "Read the spans of one trace.", TraceQuery, Trace, NOT_FOUND),
+    _telemetry("logs", read_logs, "Read log records.", LogsQuery, LogsPage),
+    _telemetry("metrics", read_metric_list, "Read which metrics there are.", MetricsQuery, MetricsPage),
+    _telemetry("metrics/points", read_metric_points, "Read the data points of a metric.", PointsQuery, PointsPage),
+    _telemetry(
+        "jobs/runs/{id}/traces", read_run_traces, "Read the traces of a run.", TracesOfRunQuery, TracesPage, NOT_FOUND
+    ),
+    _telemetry(
+        "jobs/runs/{id}/spans", read_run_spans, "Read the spans of a run.", SpansOfRunQuery, SpansPage, NOT_FOUND
+    ),
+    _telemetry(
+        "jobs/runs/{id}/logs", read_run_logs, "Read the log records of a run.", LogsOfRunQuery, LogsPage, NOT_FOUND
+    ),
+    _telemetry(
+        "jobs/runs/{id}/metrics",
+        read_run_metrics,
+        "Read the metric points of a run.",
+        PointsOfRunQuery,
+        PointsPage,
+        NOT_FOUND,
     ),
     Endpoint(
         "GET",

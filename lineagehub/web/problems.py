@@ -91,6 +91,12 @@ INVALID_REQUEST = Problem("invalid-request", 400, "The request is malformed", "S
 INVALID_PARAMETER = Problem(
     "invalid-parameter", 400, "A parameter is wrong", "`errors` names each parameter and its bounds."
 )
+BAD_CURSOR = Problem(
+    "bad-cursor",
+    400,
+    "The cursor is not one of this request",
+    "Send `nextCursor` as it came, with the same path, the same parameters and a key of the same namespace; or begin again without it.",
+)
 INVALID_EVENT_ID = Problem(
     "invalid-event-id",
     400,
@@ -185,6 +191,7 @@ INTERNAL_ERROR = Problem(
 PROBLEMS: tuple[Problem, ...] = (
     INVALID_REQUEST,
     INVALID_PARAMETER,
+    BAD_CURSOR,
     INVALID_EVENT_ID,
     INVALID_JSON,
     INVALID_UNICODE,

@@ -1,22 +1,23 @@
-"""The lineage graph around a node, in Marquez's shape: jobs and datasets, walked in both directions, some hops far."""
+"""The lineage graph around a node, in Marquez's shape: jobs and datasets, walked in both directions, some hops far, now or as of a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from datetime import datetime
 from typing import Any, Literal
 
-import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from lineagehub.store.client import ClickHouse
+from lineagehub.store.queries.aliases import Aliases, read_aliases
+from lineagehub.store.queries.graph_nodes import NodeReader
+from lineagehub.store.queries.links import AS_OF, CHUNK, SPLITS, Link, Links, open_links
 from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.node_ids import NodeId as NodeId
-from lineagehub.store.queries.runs import RunSummary, run_summaries
+from lineagehub.store.queries.runs import RunSummary
 
-MAXIMUM_NODES = 2_000
-"""A larger graph is cut here: nobody can look at it, and it must not load the store."""
-CHUNK = 500
-"""Nodes asked for in one query: their names travel in the URL."""
+MAXIMUM_NODES = 10_000
+"""A larger graph is cut here, and says so: nobody can look at it, and it must not load the store."""
 
 
 class NameId(BaseModel):
@@ -34,7 +35,7 @@ class Edge(BaseModel):
 
 
 class JobData(BaseModel):
-    """What Marquez says of a job node."""
+    """What Marquez says of a job node, with parent and root by namespace and name beside."""
 
     type: str
     id: NameId
@@ -42,29 +43,33 @@ class JobData(BaseModel):
     simpleName: str  # noqa: N815 Marquez's names
     parentJobName: str | None  # noqa: N815
     namespace: str
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
+    createdAt: str | None  # noqa: N815
+    updatedAt: str | None  # noqa: N815
     inputs: list[NameId]
     outputs: list[NameId]
     location: str | None
     description: str | None
     latestRun: RunSummary | None  # noqa: N815
+    parentJob: NameId | None  # noqa: N815
+    rootJob: NameId | None  # noqa: N815
 
 
 class DatasetData(BaseModel):
-    """What Marquez says of a dataset node."""
+    """What Marquez says of a dataset node, with its lifecycle and its other names beside."""
 
     id: NameId
     type: Literal["DB_TABLE"] = "DB_TABLE"
     name: str
     physicalName: str  # noqa: N815
-    createdAt: str  # noqa: N815
-    updatedAt: str  # noqa: N815
+    createdAt: str | None  # noqa: N815
+    updatedAt: str | None  # noqa: N815
     namespace: str
     sourceName: str  # noqa: N815
     fields: list[dict[str, Any]]
     tags: list[str] = []
     description: str | None
+    lifecycleState: str | None  # noqa: N815
+    aliases: list[NameId] = Field(description="Its other names, from symlinks.")
 
 
 class GraphNode(BaseModel):
@@ -78,167 +83,93 @@ class GraphNode(BaseModel):
 
 
 class LineageGraph(BaseModel):
-    """The answer of `GET /api/v1/lineage`."""
+    """The answer of `GET /api/v1/lineage`. Documents what `lineage_graph` returns as plain data."""
 
     graph: list[GraphNode]
+    truncated: bool = Field(description=f"There are more than {MAXIMUM_NODES} nodes; the nearest are here.")
 
 
-Link = tuple[Node, Node]
-"""(origin, destination), in the direction of the data."""
+async def lineage_graph(
+    clickhouse: ClickHouse, namespace: str, node: NodeId, depth: int, as_of: datetime | None = None
+) -> dict[str, Any] | None:
+    """Return the graph up to `depth` hops around a node as a LineageGraph, or None if the namespace has no such node.
 
-
-async def lineage_graph(clickhouse: ClickHouse, namespace: str, node: NodeId, depth: int) -> LineageGraph | None:
-    """Return the graph up to `depth` hops around a node, or None if the namespace has no such node. A query a hop and a few more."""
-    start = await _find(clickhouse, namespace, node)
+    `as_of`, an aware time: the graph that the events up to it give.
+    """
+    aliases = await read_aliases(clickhouse, namespace)
+    start, links = await asyncio.gather(
+        find_node(clickhouse, namespace, node, aliases, as_of), open_links(clickhouse, namespace, aliases, as_of)
+    )
+    start = start or await _find_linked(links, node, aliases)
     if start is None:
         return None
-    nodes: set[Node] = {start}
-    links: set[Link] = set()
+    nodes, found, truncated = await walk(links, start, depth)
+    reader = NodeReader(clickhouse, namespace, as_of, whole=links.is_whole and len(nodes) > CHUNK)
+    jobs, datasets = await asyncio.gather(
+        reader.jobs([node for node in nodes if node.kind == "job"], found),
+        reader.datasets([node for node in nodes if node.kind == "dataset"], aliases),
+    )
+    return {"graph": _graph(sorted(nodes), found, jobs | datasets), "truncated": truncated}
+
+
+async def find_node(
+    clickhouse: ClickHouse, namespace: str, node: NodeId, aliases: Aliases, as_of: datetime | None = None
+) -> Node | None:
+    """Return the node that an id means, by its canonical name, or None. Of several the least by namespace."""
+    view, prefix = ("jobs", "Job") if node.kind == "job" else ("datasets", "Dataset")
+    rows = await clickhouse.select(
+        f"SELECT {prefix}Namespace AS namespace, {prefix}Name AS name FROM read_lineage_{view}(ns = {{ns:String}})"  # noqa: S608 constants
+        f" WHERE (namespace, name) IN ({SPLITS}) AND {f'CreatedAt <= {AS_OF}' if as_of else '1'}"
+        " ORDER BY namespace LIMIT 1",
+        {"ns": namespace, "joined": node.joined} | ({"as_of": as_of.isoformat()} if as_of else {}),
+    )
+    if not rows:
+        return None
+    name = rows[0]["namespace"], rows[0]["name"]
+    return Node(node.kind, *(name if node.kind == "job" else aliases.name_of(name)))
+
+
+async def _find_linked(links: Links, node: NodeId, aliases: Aliases) -> Node | None:
+    """Return a node that only others have named: an alias, or an end of a declared edge."""
+    for candidate in node.nodes():
+        known = candidate if node.kind == "job" else Node("dataset", *aliases.name_of(candidate[1:]))
+        if candidate[1:] in aliases.canonical or await links.of([known]):
+            return known
+    return None
+
+
+async def walk(links: Links, start: Node, depth: int) -> tuple[set[Node], set[Link], bool]:
+    """Return the nodes up to `depth` hops away, the links that lead to them, and whether there were too many."""
+    nodes, found, truncated = {start}, set[Link](), False
     frontier = {start}
     for _ in range(depth):
-        found = await _links_of(clickhouse, namespace, frontier)
-        links |= found
-        frontier = {end for link in found for end in link} - nodes
-        room = MAXIMUM_NODES - len(nodes)
-        frontier = set(sorted(frontier)[:room])
+        links_here = await links.of(frontier)
+        found |= links_here
+        frontier = {end for link in links_here for end in link} - nodes
+        if len(nodes) + len(frontier) > MAXIMUM_NODES:
+            truncated = True
+            frontier = set(sorted(frontier)[: MAXIMUM_NODES - len(nodes)])
         nodes |= frontier
-        if not frontier:
+        if not frontier or truncated:
             break
-    links = {link for link in links if nodes.issuperset(link)}
-    jobs = await _job_data(clickhouse, namespace, [node for node in nodes if node.kind == "job"], links)
-    datasets = await _dataset_data(clickhouse, namespace, [node for node in nodes if node.kind == "dataset"])
-    return LineageGraph(graph=[_graph_node(node, links, jobs, datasets) for node in sorted(nodes)])
+    return nodes, {link for link in found if link[0] in nodes and link[1] in nodes}, truncated
 
 
-async def _find(clickhouse: ClickHouse, namespace: str, node: NodeId) -> Node | None:
-    if node.kind == "job":
-        sql = (
-            "SELECT JobNamespace AS namespace, JobName AS name FROM read_lineage_jobs(ns = {ns:String})"
-            " WHERE concat(JobNamespace, ':', JobName) = {joined:String} ORDER BY namespace LIMIT 1"
-        )
-    else:
-        sql = (
-            "SELECT DatasetNamespace AS namespace, DatasetName AS name FROM read_lineage_datasets(ns = {ns:String})"
-            " WHERE concat(DatasetNamespace, ':', DatasetName) = {joined:String} ORDER BY namespace LIMIT 1"
-        )
-    rows = await clickhouse.select(sql, {"ns": namespace, "joined": node.joined})
-    return Node(node.kind, rows[0]["namespace"], rows[0]["name"]) if rows else None
-
-
-async def _links_of(clickhouse: ClickHouse, namespace: str, nodes: Iterable[Node]) -> set[Link]:
-    links: set[Link] = set()
-    for kind, column in (("job", "(JobNamespace, JobName)"), ("dataset", "(DatasetNamespace, DatasetName)")):
-        for chunk in _chunks([node for node in nodes if node.kind == kind]):
-            rows = await clickhouse.select(
-                "SELECT JobNamespace, JobName, Direction, DatasetNamespace, DatasetName"  # noqa: S608 one of two constants
-                " FROM read_lineage_job_datasets(ns = {ns:String})"
-                f" WHERE {column} IN (SELECT arrayJoin(arrayZip({{namespaces:Array(String)}}, {{names:Array(String)}})))",
-                {"ns": namespace, **_names(chunk)},
-            )
-            for row in rows:
-                job = Node("job", row["JobNamespace"], row["JobName"])
-                dataset = Node("dataset", row["DatasetNamespace"], row["DatasetName"])
-                links.add((dataset, job) if row["Direction"] == "input" else (job, dataset))
-    return links
-
-
-async def _job_data(clickhouse: ClickHouse, namespace: str, jobs: list[Node], links: set[Link]) -> dict[Node, JobData]:
-    found: dict[Node, JobData] = {}
-    for chunk in _chunks(jobs):
-        rows = await clickhouse.select(
-            "SELECT JobNamespace, JobName, CreatedAt, UpdatedAt, LatestRun.2 AS RunId, Description.2 AS Description,"
-            " Location.2 AS Location, JobType.2 AS JobType, ParentJob.2 AS ParentJob"
-            " FROM read_lineage_jobs(ns = {ns:String})"
-            " WHERE (JobNamespace, JobName) IN (SELECT arrayJoin(arrayZip({namespaces:Array(String)}, {names:Array(String)})))",
-            {"ns": namespace, **_names(chunk)},
-        )
-        runs = await run_summaries(clickhouse, namespace, [row["RunId"] for row in rows if row["RunId"]])
-        for row in rows:
-            node = Node("job", row["JobNamespace"], row["JobName"])
-            found[node] = _job(node, row, links, runs)
-    return found
-
-
-def _job(node: Node, row: dict[str, Any], links: set[Link], runs: dict[str, RunSummary]) -> JobData:
-    return JobData(
-        type=row["JobType"] or "BATCH",
-        id=NameId(namespace=node.namespace, name=node.name),
-        name=node.name,
-        simpleName=node.name.rpartition(".")[2],
-        parentJobName=row["ParentJob"] or None,
-        namespace=node.namespace,
-        createdAt=row["CreatedAt"],
-        updatedAt=row["UpdatedAt"],
-        inputs=sorted((_name_id(origin) for origin, end in links if end == node), key=str),
-        outputs=sorted((_name_id(end) for origin, end in links if origin == node), key=str),
-        location=row["Location"] or None,
-        description=row["Description"] or None,
-        latestRun=runs.get(row["RunId"]),
-    )
-
-
-async def _dataset_data(clickhouse: ClickHouse, namespace: str, datasets: list[Node]) -> dict[Node, DatasetData]:
-    found: dict[Node, DatasetData] = {}
-    for chunk in _chunks(datasets):
-        rows = await clickhouse.select(
-            "SELECT DatasetNamespace, DatasetName, CreatedAt, UpdatedAt, Fields.2 AS Fields, Source.2 AS Source,"
-            " Description.2 AS Description FROM read_lineage_datasets(ns = {ns:String})"
-            " WHERE (DatasetNamespace, DatasetName) IN"
-            " (SELECT arrayJoin(arrayZip({namespaces:Array(String)}, {names:Array(String)})))",
-            {"ns": namespace, **_names(chunk)},
-        )
-        for row in rows:
-            node = Node("dataset", row["DatasetNamespace"], row["DatasetName"])
-            found[node] = DatasetData(
-                id=_name_id(node),
-                name=node.name,
-                physicalName=node.name,
-                createdAt=row["CreatedAt"],
-                updatedAt=row["UpdatedAt"],
-                namespace=node.namespace,
-                sourceName=row["Source"] or node.namespace,
-                fields=_fields(row["Fields"]),
-                description=row["Description"] or None,
-            )
-    return found
-
-
-def _fields(text: str) -> list[dict[str, Any]]:
-    if not text:
-        return []
-    fields = orjson.loads(text)
-    if not isinstance(fields, list):
-        return []
+def _graph(nodes: list[Node], links: set[Link], data: dict[Node, dict[str, Any]]) -> list[dict[str, Any]]:
+    ids = {node: node.id for node in nodes}
+    into: dict[Node, list[dict[str, str]]] = {node: [] for node in nodes}
+    out: dict[Node, list[dict[str, str]]] = {node: [] for node in nodes}
+    for origin, destination in sorted(links):
+        edge = {"origin": ids[origin], "destination": ids[destination]}
+        out[origin].append(edge)
+        into[destination].append(edge)
     return [
-        {"name": field.get("name"), "type": field.get("type"), "tags": [], "description": field.get("description")}
-        for field in fields
-        if isinstance(field, dict)
+        {
+            "id": ids[node],
+            "type": "JOB" if node.kind == "job" else "DATASET",
+            "data": data[node],
+            "inEdges": into[node],
+            "outEdges": out[node],
+        }
+        for node in nodes
     ]
-
-
-def _graph_node(
-    node: Node, links: set[Link], jobs: dict[Node, JobData], datasets: dict[Node, DatasetData]
-) -> GraphNode:
-    return GraphNode(
-        id=node.id,
-        type="JOB" if node.kind == "job" else "DATASET",
-        data=jobs[node] if node.kind == "job" else datasets[node],
-        inEdges=[_edge(link) for link in sorted(links) if link[1] == node],
-        outEdges=[_edge(link) for link in sorted(links) if link[0] == node],
-    )
-
-
-def _edge(link: Link) -> Edge:
-    return Edge(origin=link[0].id, destination=link[1].id)
-
-
-def _name_id(node: Node) -> NameId:
-    return NameId(namespace=node.namespace, name=node.name)
-
-
-def _names(nodes: list[Node]) -> dict[str, list[str]]:
-    return {"namespaces": [node.namespace for node in nodes], "names": [node.name for node in nodes]}
-
-
-def _chunks(nodes: list[Node]) -> list[list[Node]]:
-    return [nodes[start : start + CHUNK] for start in range(0, len(nodes), CHUNK)]

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from lineagehub.contract.lineage import Fault
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, NodeId
-from lineagehub.web.answers import model_answer
+from lineagehub.web.answers import json_answer
 from lineagehub.web.parts import PARTS, namespace_of
 from lineagehub.web.problems import NOT_FOUND, Refused
 from lineagehub.web.queries.parameters import read_query, refuse_parameters
@@ -38,4 +38,4 @@ async def read_lineage(request: web.Request) -> web.Response:
     graph = await lineage_graph(request.app[PARTS].clickhouse, namespace_of(request), node, query.depth)
     if graph is None:
         raise Refused(NOT_FOUND, f"There is no node {query.node_id[:200]} in this namespace.")
-    return model_answer(graph)
+    return json_answer(graph)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
+from typing import Any, TypeVar, get_origin
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -17,14 +17,16 @@ Model = TypeVar("Model", bound=BaseModel)
 def read_query(request: web.Request, model: type[Model]) -> Model:
     """Return the query parameters as `model`.
 
-    Refuses with 400; a parameter given twice is one of the faults, unknown ones are not.
+    Refuses with 400; a parameter given twice is one of the faults unless the model has a list there, unknown ones are not.
     """
-    names = {info.alias or name for name, info in model.model_fields.items()}
+    lists = {info.alias or name for name, info in model.model_fields.items() if get_origin(info.annotation) is list}
+    names = {info.alias or name for name, info in model.model_fields.items()} - lists
     twice = [name for name in names if len(request.query.getall(name, [])) > 1]
     if twice:
         raise refuse_parameters([Fault(f"/{name}", "is given twice.") for name in sorted(twice)])
     try:
-        return model.model_validate({name: request.query[name] for name in names if name in request.query})
+        given: dict[str, Any] = {name: request.query[name] for name in names if name in request.query}
+        return model.model_validate(given | {name: request.query.getall(name, []) for name in lists})
     except ValidationError as error:
         faults = [
             Fault("/" + "/".join(map(str, fault["loc"])), f"{fault['msg']}.")

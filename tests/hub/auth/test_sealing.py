@@ -50,3 +50,9 @@ def test_the_hubs_own_key_follows_from_the_secret_alone() -> None:
 def test_no_tenants_key_id_can_be_the_hubs() -> None:
     # Key ids have letters and digits only (contract/control.py).
     assert not HUB_KEY_ID.isalnum()
+
+
+def test_the_key_of_cursors_is_of_the_secret_and_of_no_other_use() -> None:
+    one, same, other = Sealer("a secret key"), Sealer("a secret key"), Sealer("another secret key")
+    assert one.cursor_key == same.cursor_key
+    assert one.cursor_key not in (other.cursor_key, one.hub_signing_key)

@@ -4,20 +4,15 @@ checked."""
 from __future__ import annotations
 
 import json
-import time
 import uuid
-from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN, LandingTable, encode_record, insert_settings
-from lineagehub.store.migrate import apply
-from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
+from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN
+from tests.hub.web.reading import get, store
+from tests.hub.web.running import RunningWeb
 from tests.hub.web.samples import run_event, trace_request
-from tests.support.clickhouse import start_embedded_clickhouse
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -28,45 +23,18 @@ TRACE_ID = REQUEST.resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def reads(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningWeb]:
+async def reads(reading_web: RunningWeb) -> RunningWeb:
     """A web whose ClickHouse holds one run of START and COMPLETE and one trace, in team-a."""
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
-        async with running_web(settings_for(web.settings.kafka, server.url)) as running:
-            running.keys = web.keys
-            assert await running.parts.control_view.wait_complete(READY_SECONDS)
-            clickhouse = running.parts.clickhouse
-            await apply(clickhouse)
-            await _store(clickhouse, LINEAGE_EVENTS_IN, _events())
-            await _store(clickhouse, OTLP_TRACES_IN, [REQUEST.SerializeToString()])
-            yield running
+    clickhouse = reading_web.parts.clickhouse
+    await store(clickhouse, LINEAGE_EVENTS_IN, _events())
+    await store(clickhouse, OTLP_TRACES_IN, [REQUEST.SerializeToString()])
+    return reading_web
 
 
 def _events() -> list[bytes]:
     start = run_event(eventType="START", eventTime="2026-01-02T03:04:05Z", run={"runId": RUN_ID}, job=JOB)
     end = run_event(eventType="COMPLETE", eventTime="2026-01-02T03:05:05Z", run={"runId": RUN_ID.upper()}, job=JOB)
     return [json.dumps(event).encode() for event in (start, end)]
-
-
-async def _store(clickhouse: ClickHouse, table: LandingTable, values: list[bytes]) -> None:
-    rows = [
-        encode_record(
-            namespace="team-a",
-            event_id=uuid.uuid4().hex,
-            topic="tests",
-            partition=0,
-            offset=offset,
-            received_at_ms=time.time_ns() // 1_000_000,
-            retention_days=30,
-            value=value,
-        )
-        for offset, value in enumerate(values)
-    ]
-    await clickhouse.insert(table.name, "Protobuf", b"".join(rows), insert_settings(table, uuid.uuid4().hex))
-
-
-async def get(web: RunningWeb, path: str, role: str = "reader", **query: Any) -> tuple[int, dict[str, Any]]:
-    async with web.client.get(path, params=query, headers=web.headers(role)) as answer:
-        return answer.status, await answer.json(content_type=None)
 
 
 async def test_the_graph_around_a_job_has_its_datasets_and_edges(reads: RunningWeb) -> None:
