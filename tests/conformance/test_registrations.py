@@ -14,6 +14,7 @@ from lineagehub_agents.flows import FLOWS
 
 import lineagehub.cli
 import lineagehub.contract.topics
+import lineagehub.web.marquez
 import lineagehub.web.ops
 import lineagehub.web.queries
 import lineagehub.web.receivers
@@ -57,7 +58,9 @@ def test_processors() -> None:
     assert _files(lineagehub_agents.processors) - {"verification"} == _modules(processors)
 
 
-@pytest.mark.parametrize("package", [lineagehub.web.receivers, lineagehub.web.queries, lineagehub.web.ops])
+@pytest.mark.parametrize(
+    "package", [lineagehub.web.receivers, lineagehub.web.queries, lineagehub.web.marquez, lineagehub.web.ops]
+)
 def test_endpoints(package: ModuleType) -> None:
     """A file is registered when it serves an endpoint, or when one that does imports it."""
     sources = [inspect.getsourcefile(endpoint.handler) or "" for endpoint in ENDPOINTS]

@@ -1,0 +1,185 @@
+"""Datasets, each by its canonical name, with what is known of it under any of its names.
+
+Only what the dataset's facets say counts: fields of a schema facet, tags of a tags facet.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import orjson
+
+from lineagehub.store.queries.aliases import Name
+from lineagehub.store.queries.graph_nodes import dataset_data, member
+from lineagehub.store.queries.links import IN_DATASETS
+from lineagehub.store.queries.marquez.column_edges import current_edges, lineage_by_field
+from lineagehub.store.queries.marquez.identities import dataset_version
+from lineagehub.store.queries.marquez.instants import instant
+from lineagehub.store.queries.marquez.runs import LARGEST_FACET, LARGEST_LISTED_FACET
+from lineagehub.store.queries.marquez.sources import DEFAULT_SOURCE
+from lineagehub.store.queries.marquez.tenant import Data, Rows, Tenant
+from lineagehub.store.queries.node_ids import Node
+
+_ROWS = (
+    "SELECT DatasetNamespace, DatasetName, CreatedAt, UpdatedAt FROM read_lineage_datasets(ns = {ns:String})"  # noqa: S608 a constant
+    f" WHERE {IN_DATASETS}"
+)
+_FACETS = (
+    "SELECT DatasetNamespace, DatasetName, toString(Part) AS Part, Facet, FacetTime, Raw"  # noqa: S608 a constant
+    " FROM read_lineage_dataset_facets(ns = {ns:String})"
+    f" WHERE Part != 'outputFacets' AND (Facet = 'schema' OR length(Raw) <= {{largest:UInt32}}) AND {IN_DATASETS}"
+)
+_LATEST = (
+    "SELECT DatasetNamespace, DatasetName, max((CreatedAt, RunId)) AS Latest"  # noqa: S608 a constant
+    f" FROM read_lineage_dataset_versions(ns = {{ns:String}}) WHERE {IN_DATASETS} GROUP BY DatasetNamespace, DatasetName"
+)
+_MODIFIED = f"""
+SELECT DatasetNamespace, DatasetName, max(Ended) AS ModifiedAt
+FROM (SELECT DatasetNamespace, DatasetName, RunId FROM read_lineage_dataset_versions(ns = {{ns:String}}) WHERE {IN_DATASETS}) AS v
+INNER JOIN
+(
+    SELECT RunId, Ended FROM read_lineage_job_runs(ns = {{ns:String}})
+    WHERE Completed IS NOT NULL AND (JobNamespace, JobName, RunId) IN
+        (SELECT JobNamespace, JobName, RunId FROM read_lineage_dataset_versions(ns = {{ns:String}}) WHERE {IN_DATASETS})
+) AS r ON v.RunId = r.RunId
+GROUP BY DatasetNamespace, DatasetName
+"""  # noqa: S608 constants
+_SOURCES = (
+    "SELECT DatasetNamespace, DatasetName, JSONExtractString(Raw, 'name') AS Source"  # noqa: S608 a constant
+    " FROM read_lineage_dataset_facets(ns = {ns:String})"
+    f" WHERE Part = 'facets' AND Facet = 'dataSource' AND {IN_DATASETS} ORDER BY FacetTime"
+)
+_NAMES = (
+    "SELECT groupArray(DatasetName) AS names FROM"
+    " (SELECT DatasetName FROM read_lineage_datasets(ns = {ns:String}) WHERE DatasetNamespace = {namespace:String}"
+    " ORDER BY DatasetName)"
+)
+
+
+async def datasets_page(tenant: Tenant, namespace: str, limit: int, offset: int) -> tuple[list[Data], int]:
+    """Return a page of a namespace's datasets, by name, and how many there are."""
+    rows = await tenant.select(_NAMES, namespace=namespace)
+    names = [name for text in rows[0]["names"] if tenant.aliases.name_of(name := (namespace, text)) == name]
+    return await datasets(tenant, names[offset : offset + limit], LARGEST_LISTED_FACET), len(names)
+
+
+async def dataset_by_name(tenant: Tenant, name: Name) -> Data | None:
+    """Return a dataset by any of its names with all its facets, or None."""
+    canonical = tenant.aliases.name_of(name)
+    if not await dataset_exists(tenant, name):
+        return None
+    return (await datasets(tenant, [canonical], LARGEST_FACET))[0]
+
+
+async def dataset_exists(tenant: Tenant, name: Name) -> bool:
+    """Tell whether an event named the dataset by any of its names."""
+    return bool(await existing_datasets(tenant, {tenant.aliases.name_of(name)}))
+
+
+async def existing_datasets(tenant: Tenant, names: Iterable[Name]) -> set[Name]:
+    """Return those of the canonical names that an event named, by any of their names."""
+    rows = await tenant.select_for(_ROWS, tenant.all_names(names))
+    return {tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])) for row in rows}
+
+
+async def datasets(tenant: Tenant, names: list[Name], largest_facet: int) -> list[Data]:
+    """Return the datasets of these canonical names, in this order. `largest_facet`: in bytes of JSON."""
+    if not names:
+        return []
+    nodes = tenant.all_names(names)
+    rows, facet_rows, latest, modified, edges = await asyncio.gather(
+        tenant.select_for(_ROWS, nodes),
+        tenant.select_for(_FACETS, nodes, largest=largest_facet),
+        tenant.select_for(_LATEST, nodes),
+        modified_at(tenant, names),
+        current_edges(tenant, names),
+    )
+    rows_of, facets_of = _by_name(tenant, rows), _by_name(tenant, facet_rows)
+    latest_of = _by_name(tenant, latest)
+    return [
+        _dataset(
+            name,
+            rows_of.get(name, []),
+            facets_of.get(name, []),
+            max((row["Latest"] for row in latest_of.get(name, [])), default=None),
+            modified.get(name),
+            lineage_by_field(edges.get(name, [])),
+        )
+        for name in names
+    ]
+
+
+async def modified_at(tenant: Tenant, names: Iterable[Name]) -> dict[Name, str]:
+    """Return when the last run that completed and wrote it ended, of each dataset that has such a run; as ClickHouse writes times."""
+    found: dict[Name, str] = {}
+    for row in await tenant.select_for(_MODIFIED, tenant.all_names(names)):
+        name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
+        found[name] = max(found.get(name, ""), row["ModifiedAt"])
+    return found
+
+
+async def source_names(tenant: Tenant, names: Iterable[Name]) -> dict[Name, str]:
+    """Return the source of each dataset that has a dataSource facet."""
+    rows = await tenant.select_for(_SOURCES, tenant.all_names(names))
+    return {
+        tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])): row["Source"]
+        for row in rows
+        if row["Source"]
+    }
+
+
+def facets_at_once(rows: Rows) -> dict[str, str]:
+    """Return the JSON of the facets by name: of each name the latest, and the dataset's own before its input's."""
+    latest: dict[str, tuple[bool, str, str]] = {}
+    for row in rows:
+        found = (row["Part"] == "facets", row["FacetTime"], row["Raw"])
+        latest[row["Facet"]] = max(latest.get(row["Facet"], found), found)
+    return {facet: raw for facet, (_, _, raw) in sorted(latest.items())}
+
+
+def _by_name(tenant: Tenant, rows: Rows) -> dict[Name, Rows]:
+    groups: dict[Name, Rows] = {}
+    for row in rows:
+        groups.setdefault(tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])), []).append(row)
+    return groups
+
+
+def _dataset(
+    name: Name,
+    rows: Rows,
+    facet_rows: Rows,
+    latest_version: list[str] | None,
+    modified: str | None,
+    column_lineage: list[Data] | None,
+) -> Data:
+    facets = facets_at_once(facet_rows)
+    known = dataset_data(Node("dataset", *name), rows, facets, [])
+    state = _lifecycle_state(facets, facet_rows, latest_version)
+    return {
+        "id": known["id"],
+        "type": known["type"],
+        "name": name[1],
+        "physicalName": name[1],
+        "createdAt": instant(known["createdAt"]),
+        "updatedAt": instant(known["updatedAt"]),
+        "namespace": name[0],
+        "sourceName": member(facets, "dataSource", "name") or DEFAULT_SOURCE,
+        "fields": known["fields"],
+        "tags": known["tags"],
+        "lastModifiedAt": instant(modified),
+        "lastLifecycleState": state,
+        "description": known["description"],
+        "currentVersion": dataset_version(name, latest_version[1] if latest_version else ""),
+        "columnLineage": column_lineage,
+        "facets": {facet: orjson.loads(raw) for facet, raw in facets.items()},
+        "deleted": state == "DROP",
+    }
+
+
+def _lifecycle_state(facets: dict[str, str], rows: Rows, latest_version: list[str] | None) -> str:
+    """Return the change that the latest version came with, empty if it came with none, as in Marquez."""
+    said_at = max((row["FacetTime"] for row in rows if row["Facet"] == "lifecycleStateChange"), default="")
+    if latest_version and said_at < latest_version[0]:
+        return ""
+    return member(facets, "lifecycleStateChange", "lifecycleStateChange") or ""

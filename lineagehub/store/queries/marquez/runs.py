@@ -1,0 +1,269 @@
+"""Runs. State is by event time whatever the order of arrival, where Marquez has the last event that came.
+
+In lists and graphs a run's facets larger than LARGEST_LISTED_FACET are left out; the run itself and its facets' route have them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import datetime
+
+import orjson
+
+from lineagehub.store.queries.aliases import Name
+from lineagehub.store.queries.links import IN_JOBS
+from lineagehub.store.queries.marquez.identities import dataset_version, job_version
+from lineagehub.store.queries.marquez.instants import instant, instant_sent
+from lineagehub.store.queries.marquez.tenant import Data, Rows, Tenant
+from lineagehub.store.queries.node_ids import Node
+from lineagehub.store.queries.runs import STATES
+
+LARGEST_LISTED_FACET = 4_096
+LARGEST_FACET = 1 << 31
+
+NEWEST_FIRST = "coalesce(Started, Created) DESC, RunId DESC"
+
+_RUNS = (
+    "SELECT RunId, JobId.1 AS JobNamespace, JobId.2 AS JobName, StateAt.3 AS EventType, Created, Updated, Started, Ended,"
+    " NominalTime.2 AS NominalStart, NominalTime.3 AS NominalEnd, ParentRun.2 AS ParentRunId,"
+    " ParentRun.3 AS ParentNamespace, ParentRun.4 AS ParentName"
+    " FROM read_lineage_runs(ns = {ns:String}) WHERE RunId IN {runs:Array(String)}"
+)
+_FACETS = (
+    "SELECT RunId, Facet, Raw FROM read_lineage_run_facets(ns = {ns:String})"
+    " WHERE RunId IN {runs:Array(String)} AND length(Raw) <= {largest:UInt32} ORDER BY Facet"
+)
+_DATASET_FACETS = (
+    "SELECT RunId, toString(Side) AS Direction, DatasetNamespace, DatasetName, Facet, Raw"
+    " FROM read_lineage_run_dataset_facets(ns = {ns:String})"
+    " WHERE RunId IN {runs:Array(String)} AND Side != 'dataset' AND Facet NOT IN ('version', 'lifecycleStateChange')"
+    " AND length(Raw) <= {largest:UInt32} ORDER BY Facet"
+)
+_FIRST_ALIAS = (
+    "SELECT AliasNamespace, AliasName, min((toString(DatasetNamespace), DatasetName)) AS Declared"
+    " FROM read_lineage_symlinks(ns = {ns:String}) GROUP BY AliasNamespace, AliasName"
+)
+_KEY = "if(a.Declared.2 = '', {name}, least({name}, a.Declared))"
+_DATASETS = f"""
+WITH
+    named AS
+    (
+        SELECT RunId, toString(Direction) AS Direction, (toString(DatasetNamespace), DatasetName) AS Dataset, min(EventTime) AS At
+        FROM read_lineage_run_datasets(ns = {{ns:String}})
+        WHERE (JobNamespace, JobName, RunId) IN
+            (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {{ns:String}}) WHERE RunId IN {{runs:Array(String)}})
+        GROUP BY RunId, Direction, Dataset
+    ),
+    aliases AS ({_FIRST_ALIAS})
+SELECT n.RunId AS RunId, n.Direction AS Direction, n.Dataset.1 AS DatasetNamespace, n.Dataset.2 AS DatasetName, v.Writer AS Writer
+FROM
+(
+    SELECT named.*, {_KEY.format(name="Dataset")} AS Key
+    FROM named LEFT JOIN aliases AS a ON a.AliasNamespace = Dataset.1 AND a.AliasName = Dataset.2
+) AS n
+ASOF LEFT JOIN
+(
+    SELECT RunId AS Writer, CreatedAt, {_KEY.format(name="(toString(DatasetNamespace), DatasetName)")} AS Key
+    FROM read_lineage_dataset_versions(ns = {{ns:String}}) AS written
+    LEFT JOIN aliases AS a ON a.AliasNamespace = toString(DatasetNamespace) AND a.AliasName = DatasetName
+    WHERE (DatasetNamespace, DatasetName) IN
+    (
+        SELECT Dataset.1, Dataset.2 FROM named WHERE Direction = 'input'
+        UNION ALL SELECT DatasetNamespace, DatasetName FROM read_lineage_symlinks(ns = {{ns:String}})
+        UNION ALL SELECT AliasNamespace, AliasName FROM aliases
+    )
+) AS v ON n.Key = v.Key AND n.At > v.CreatedAt
+ORDER BY DatasetNamespace, DatasetName
+"""  # noqa: S608 constants
+
+
+async def runs_by_id(
+    tenant: Tenant, run_ids: Iterable[str], largest_facet: int = LARGEST_LISTED_FACET
+) -> dict[str, Data]:
+    """Return the runs of these ids that the tenant has, by id. `largest_facet`: in bytes of JSON."""
+    wanted = [run_id for run_id in run_ids if run_id]
+    if not wanted:
+        return {}
+    rows, facets, datasets, dataset_facets = await asyncio.gather(
+        tenant.select_for_runs(_RUNS, wanted),
+        tenant.select_for_runs(_FACETS, wanted, largest=largest_facet),
+        run_datasets(tenant, wanted),
+        tenant.select_for_runs(_DATASET_FACETS, wanted, largest=largest_facet),
+    )
+    facets_of = _grouped(facets)
+    datasets_of = _grouped(datasets)
+    dataset_facets_of = _grouped(dataset_facets)
+    return {
+        (run_id := row["RunId"]): _run(
+            tenant, row, facets_of.get(run_id, []), datasets_of.get(run_id, []), dataset_facets_of.get(run_id, [])
+        )
+        for row in rows
+    }
+
+
+async def run_by_id(tenant: Tenant, run_id: str) -> Data | None:
+    """Return one run with all its facets, or None."""
+    return (await runs_by_id(tenant, [run_id], LARGEST_FACET)).get(run_id)
+
+
+async def run_datasets(tenant: Tenant, run_ids: Iterable[str]) -> Rows:
+    """Return a row for each dataset of each run, with the run that wrote the version which it read; empty if none is known."""
+    return await tenant.select_for_runs(_DATASETS, run_ids)
+
+
+async def runs_of_job(tenant: Tenant, job: Name, limit: int, offset: int) -> list[Data]:
+    """Return a page of a job's runs, the latest first."""
+    rows = await tenant.select(
+        "SELECT RunId FROM read_lineage_job_runs(ns = {ns:String})"  # noqa: S608 a constant
+        " WHERE JobNamespace = {namespace:String} AND JobName = {name:String} AND RunId != ''"
+        f" ORDER BY {NEWEST_FIRST} LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}",
+        namespace=job[0],
+        name=job[1],
+        limit=limit,
+        offset=offset,
+    )
+    ids = [row["RunId"] for row in rows]
+    runs = await runs_by_id(tenant, ids)
+    return [runs[run_id] for run_id in ids if run_id in runs]
+
+
+async def count_runs_of_job(tenant: Tenant, job: Name) -> int:
+    """Return how many runs a job has."""
+    rows = await tenant.select(
+        "SELECT count() AS total FROM read_lineage_job_runs(ns = {ns:String})"
+        " WHERE JobNamespace = {namespace:String} AND JobName = {name:String} AND RunId != ''",
+        namespace=job[0],
+        name=job[1],
+    )
+    return int(rows[0]["total"])
+
+
+async def latest_runs(tenant: Tenant, jobs: list[Node], count: int) -> dict[Name, list[Data]]:
+    """Return the latest `count` runs of each job that has any, the latest first."""
+    rows = await tenant.select_for(
+        "SELECT JobNamespace, JobName, RunId FROM read_lineage_job_runs(ns = {ns:String})"  # noqa: S608 constants
+        f" WHERE RunId != '' AND {IN_JOBS}"
+        f" ORDER BY JobNamespace, JobName, {NEWEST_FIRST} LIMIT {{count:UInt32}} BY JobNamespace, JobName",
+        jobs,
+        count=count,
+    )
+    runs = await runs_by_id(tenant, (row["RunId"] for row in rows))
+    found: dict[Name, list[Data]] = {}
+    for row in rows:
+        if row["RunId"] in runs:
+            found.setdefault((row["JobNamespace"], row["JobName"]), []).append(runs[row["RunId"]])
+    return found
+
+
+async def facets_of_run(tenant: Tenant, run_id: str) -> Data | None:
+    """Return the facets of a run as Marquez's RunFacets, or None."""
+    if not await _exists(tenant, run_id):
+        return None
+    rows = await tenant.select_for_runs(_FACETS, [run_id], largest=LARGEST_FACET)
+    return {"runId": run_id, "facets": {row["Facet"]: orjson.loads(row["Raw"]) for row in rows}}
+
+
+async def job_facets_of_run(tenant: Tenant, run_id: str) -> Data | None:
+    """Return the facets of a run's job, as the run's events gave them, as Marquez's JobFacets, or None."""
+    if not await _exists(tenant, run_id):
+        return None
+    rows = await tenant.select(
+        "SELECT facet.1 AS Facet, max((EventTime, facet.2)).2 AS Raw FROM read_lineage_events(ns = {ns:String})"
+        " ARRAY JOIN lineagehub_facets(lineagehub_event(Event).job.facets, '/job/facets', []) AS facet"
+        " WHERE (EventTime, EventId) IN"
+        " (SELECT EventTime, EventId FROM read_lineage_run_events(ns = {ns:String}) WHERE RunId = {run:String})"
+        " GROUP BY Facet ORDER BY Facet",
+        run=run_id,
+    )
+    facets = {row["Facet"]: orjson.loads(row["Raw"]) for row in rows}
+    return {"runId": run_id, "facets": {name: facet for name, facet in facets.items() if not facet.get("_deleted")}}
+
+
+async def _exists(tenant: Tenant, run_id: str) -> bool:
+    return bool(
+        await tenant.select(
+            "SELECT RunId FROM read_lineage_runs(ns = {ns:String}) WHERE RunId = {run:String}", run=run_id
+        )
+    )
+
+
+def _grouped(rows: Rows) -> dict[str, Rows]:
+    groups: dict[str, Rows] = {}
+    for row in rows:
+        groups.setdefault(row["RunId"], []).append(row)
+    return groups
+
+
+def _run(tenant: Tenant, row: Data, facets: Rows, datasets: Rows, dataset_facets: Rows) -> Data:
+    job = row["JobNamespace"], row["JobName"]
+    nominal_start, nominal_end = instant_sent(row["NominalStart"]), instant_sent(row["NominalEnd"])
+    versions = {
+        direction: _versions(tenant, row["RunId"], direction, datasets, dataset_facets)
+        for direction in ("input", "output")
+    }
+    return {
+        "id": row["RunId"],
+        "createdAt": instant(row["Created"]),
+        "updatedAt": instant(row["Updated"]),
+        "nominalStartTime": nominal_start,
+        "nominalEndTime": nominal_end,
+        "state": STATES.get(row["EventType"], "NEW"),
+        "startedAt": instant(row["Started"]),
+        "endedAt": instant(row["Ended"]),
+        "durationMs": _duration(row["Started"], row["Ended"]),
+        "args": _arguments(row, nominal_start, nominal_end),
+        "jobVersion": _job_version(job, versions) if row["Ended"] else None,
+        "inputDatasetVersions": versions["input"],
+        "outputDatasetVersions": versions["output"],
+        "facets": {facet["Facet"]: orjson.loads(facet["Raw"]) for facet in facets},
+    }
+
+
+def _versions(tenant: Tenant, run_id: str, direction: str, datasets: Rows, dataset_facets: Rows) -> list[Data]:
+    facets: dict[Name, Data] = {}
+    for row in dataset_facets:
+        if row["Direction"] == direction:
+            name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
+            facets.setdefault(name, {})[row["Facet"]] = orjson.loads(row["Raw"])
+    writers = {
+        tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])): row["Writer"]
+        for row in datasets
+        if row["Direction"] == direction
+    }
+    return [
+        {
+            "datasetVersionId": {
+                "namespace": name[0],
+                "name": name[1],
+                "version": dataset_version(name, writer if direction == "input" else run_id),
+            },
+            "facets": facets.get(name, {}),
+        }
+        for name, writer in writers.items()
+    ]
+
+
+def _job_version(job: Name, versions: dict[str, list[Data]]) -> Data:
+    names = {
+        direction: [(item["datasetVersionId"]["namespace"], item["datasetVersionId"]["name"]) for item in items]
+        for direction, items in versions.items()
+    }
+    return {"namespace": job[0], "name": job[1], "version": job_version(job, names["input"], names["output"])}
+
+
+def _duration(started: str | None, ended: str | None) -> int | None:
+    if not started or not ended:
+        return None
+    return round((datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds() * 1000)
+
+
+def _arguments(row: Data, nominal_start: str | None, nominal_end: str | None) -> dict[str, str]:
+    arguments = {
+        "nominal_start_time": nominal_start,
+        "nominal_end_time": nominal_end,
+        "run_id": row["ParentRunId"],
+        "name": row["ParentName"],
+        "namespace": row["ParentNamespace"],
+    }
+    return {name: value for name, value in arguments.items() if value}
