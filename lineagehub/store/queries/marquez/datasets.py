@@ -6,7 +6,8 @@ Only what the dataset's facets say counts: fields of a schema facet, tags of a t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import orjson
 
@@ -45,10 +46,10 @@ INNER JOIN
 ) AS r ON v.RunId = r.RunId
 GROUP BY DatasetNamespace, DatasetName
 """  # noqa: S608 constants
-_SOURCES = (
-    "SELECT DatasetNamespace, DatasetName, JSONExtractString(Raw, 'name') AS Source"  # noqa: S608 a constant
+_LITTLE_FACETS = (
+    "SELECT DatasetNamespace, DatasetName, 'facets' AS Part, Facet, FacetTime, Raw"  # noqa: S608 a constant
     " FROM read_lineage_dataset_facets(ns = {ns:String})"
-    f" WHERE Part = 'facets' AND Facet = 'dataSource' AND {IN_DATASETS} ORDER BY FacetTime"
+    f" WHERE Part = 'facets' AND Facet IN ('dataSource', 'lifecycleStateChange') AND {IN_DATASETS}"
 )
 _NAMES = (
     "SELECT groupArray(DatasetName) AS names FROM"
@@ -88,45 +89,59 @@ async def datasets(tenant: Tenant, names: list[Name], largest_facet: int) -> lis
     if not names:
         return []
     nodes = tenant.all_names(names)
-    rows, facet_rows, latest, modified, edges = await asyncio.gather(
+    rows, facet_rows, standing, edges = await asyncio.gather(
         tenant.select_for(_ROWS, nodes),
         tenant.select_for(_FACETS, nodes, largest=largest_facet),
-        tenant.select_for(_LATEST, nodes),
-        modified_at(tenant, names),
+        standings(tenant, names),
         current_edges(tenant, names),
     )
     rows_of, facets_of = _by_name(tenant, rows), _by_name(tenant, facet_rows)
-    latest_of = _by_name(tenant, latest)
     return [
         _dataset(
             name,
             rows_of.get(name, []),
             facets_of.get(name, []),
-            max((row["Latest"] for row in latest_of.get(name, [])), default=None),
-            modified.get(name),
+            standing[name],
             lineage_by_field(edges.get(name, [])),
         )
         for name in names
     ]
 
 
-async def modified_at(tenant: Tenant, names: Iterable[Name]) -> dict[Name, str]:
-    """Return when the last run that completed and wrote it ended, of each dataset that has such a run; as ClickHouse writes times."""
-    found: dict[Name, str] = {}
-    for row in await tenant.select_for(_MODIFIED, tenant.all_names(names)):
-        name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
-        found[name] = max(found.get(name, ""), row["ModifiedAt"])
-    return found
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What versions and runs say of a dataset, and which source it has."""
+
+    source: str
+    state: str
+    version: str
+    modified: str | None
 
 
-async def source_names(tenant: Tenant, names: Iterable[Name]) -> dict[Name, str]:
-    """Return the source of each dataset that has a dataSource facet."""
-    rows = await tenant.select_for(_SOURCES, tenant.all_names(names))
-    return {
-        tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])): row["Source"]
-        for row in rows
-        if row["Source"]
-    }
+async def standings(tenant: Tenant, names: Sequence[Name]) -> dict[Name, Standing]:
+    """Return how each of these datasets stands."""
+    nodes = tenant.all_names(names)
+    facet_rows, latest, ended = await asyncio.gather(
+        tenant.select_for(_LITTLE_FACETS, nodes),
+        tenant.select_for(_LATEST, nodes),
+        tenant.select_for(_MODIFIED, nodes),
+    )
+    facets, versions, runs = (_by_name(tenant, rows) for rows in (facet_rows, latest, ended))
+    return {name: _standing(name, facets.get(name, []), versions.get(name, []), runs.get(name, [])) for name in names}
+
+
+def _standing(name: Name, facet_rows: Rows, versions: Rows, runs: Rows) -> Standing:
+    facets = facets_at_once(facet_rows)
+    created_at, run_id = max((row["Latest"] for row in versions), default=("", ""))
+    said_at = max((row["FacetTime"] for row in facet_rows if row["Facet"] == "lifecycleStateChange"), default="")
+    # As in Marquez, a version that came without a change of state has none, whatever came before it.
+    state = member(facets, "lifecycleStateChange", "lifecycleStateChange") if said_at >= created_at else None
+    return Standing(
+        source=member(facets, "dataSource", "name") or DEFAULT_SOURCE,
+        state=state or "",
+        version=dataset_version(name, run_id),
+        modified=instant(max((row["ModifiedAt"] for row in runs), default=None)),
+    )
 
 
 def facets_at_once(rows: Rows) -> dict[str, str]:
@@ -149,13 +164,11 @@ def _dataset(
     name: Name,
     rows: Rows,
     facet_rows: Rows,
-    latest_version: list[str] | None,
-    modified: str | None,
+    standing: Standing,
     column_lineage: list[Data] | None,
 ) -> Data:
     facets = facets_at_once(facet_rows)
     known = dataset_data(Node("dataset", *name), rows, facets, [])
-    state = _lifecycle_state(facets, facet_rows, latest_version)
     return {
         "id": known["id"],
         "type": known["type"],
@@ -164,22 +177,14 @@ def _dataset(
         "createdAt": instant(known["createdAt"]),
         "updatedAt": instant(known["updatedAt"]),
         "namespace": name[0],
-        "sourceName": member(facets, "dataSource", "name") or DEFAULT_SOURCE,
+        "sourceName": standing.source,
         "fields": known["fields"],
         "tags": known["tags"],
-        "lastModifiedAt": instant(modified),
-        "lastLifecycleState": state,
+        "lastModifiedAt": standing.modified,
+        "lastLifecycleState": standing.state,
         "description": known["description"],
-        "currentVersion": dataset_version(name, latest_version[1] if latest_version else ""),
+        "currentVersion": standing.version,
         "columnLineage": column_lineage,
         "facets": {facet: orjson.loads(raw) for facet, raw in facets.items()},
-        "deleted": state == "DROP",
+        "deleted": standing.state == "DROP",
     }
-
-
-def _lifecycle_state(facets: dict[str, str], rows: Rows, latest_version: list[str] | None) -> str:
-    """Return the change that the latest version came with, empty if it came with none, as in Marquez."""
-    said_at = max((row["FacetTime"] for row in rows if row["Facet"] == "lifecycleStateChange"), default="")
-    if latest_version and said_at < latest_version[0]:
-        return ""
-    return member(facets, "lifecycleStateChange", "lifecycleStateChange") or ""

@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 
 from lineagehub.store.queries.graph import lineage_graph
-from lineagehub.store.queries.marquez.datasets import modified_at, source_names
+from lineagehub.store.queries.marquez.datasets import Standing, standings
 from lineagehub.store.queries.marquez.identities import job_uuid
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.jobs import job_type, simple_name
 from lineagehub.store.queries.marquez.runs import runs_by_id
-from lineagehub.store.queries.marquez.sources import DEFAULT_SOURCE
 from lineagehub.store.queries.marquez.tenant import Data, Tenant
 from lineagehub.store.queries.node_ids import NodeId
 
@@ -27,19 +26,14 @@ async def marquez_graph(tenant: Tenant, node: NodeId, depth: int) -> Data | None
     jobs = [shown["data"] for shown in found["graph"] if shown["type"] == "JOB"]
     datasets = [shown["data"] for shown in found["graph"] if shown["type"] == "DATASET"]
     names = [(dataset["namespace"], dataset["name"]) for dataset in datasets]
-    runs, sources, modified = await asyncio.gather(
+    runs, standing = await asyncio.gather(
         runs_by_id(tenant, (job["latestRun"]["id"] for job in jobs if job["latestRun"])),
-        source_names(tenant, names),
-        modified_at(tenant, names),
+        standings(tenant, names),
     )
     for shown in found["graph"]:
         data = shown["data"]
         name = data["namespace"], data["name"]
-        shown["data"] = (
-            _job(data, runs)
-            if shown["type"] == "JOB"
-            else _dataset(data, sources.get(name, DEFAULT_SOURCE), modified.get(name))
-        )
+        shown["data"] = _job(data, runs) if shown["type"] == "JOB" else _dataset(data, standing[name])
     return {"graph": found["graph"]}
 
 
@@ -66,7 +60,7 @@ def _job(job: Data, runs: dict[str, Data]) -> Data:
     }
 
 
-def _dataset(dataset: Data, source: str, modified: str | None) -> Data:
+def _dataset(dataset: Data, standing: Standing) -> Data:
     return {
         "id": dataset["id"],
         "type": dataset["type"],
@@ -75,10 +69,10 @@ def _dataset(dataset: Data, source: str, modified: str | None) -> Data:
         "createdAt": instant(dataset["createdAt"]),
         "updatedAt": instant(dataset["updatedAt"]),
         "namespace": dataset["namespace"],
-        "sourceName": source,
+        "sourceName": standing.source,
         "fields": dataset["fields"],
         "tags": dataset["tags"],
-        "lastModifiedAt": instant(modified),
+        "lastModifiedAt": standing.modified,
         "description": dataset["description"],
-        "lastLifecycleState": dataset["lifecycleState"] or "",
+        "lastLifecycleState": standing.state,
     }

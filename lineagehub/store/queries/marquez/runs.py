@@ -40,42 +40,47 @@ _DATASET_FACETS = (
     " WHERE RunId IN {runs:Array(String)} AND Side != 'dataset' AND Facet NOT IN ('version', 'lifecycleStateChange')"
     " AND length(Raw) <= {largest:UInt32} ORDER BY Facet"
 )
-_FIRST_ALIAS = (
-    "SELECT AliasNamespace, AliasName, min((toString(DatasetNamespace), DatasetName)) AS Declared"
-    " FROM read_lineage_symlinks(ns = {ns:String}) GROUP BY AliasNamespace, AliasName"
-)
-_KEY = "if(a.Declared.2 = '', {name}, least({name}, a.Declared))"
-_DATASETS = f"""
+_DATASETS = """
 WITH
     named AS
     (
         SELECT RunId, toString(Direction) AS Direction, (toString(DatasetNamespace), DatasetName) AS Dataset, min(EventTime) AS At
-        FROM read_lineage_run_datasets(ns = {{ns:String}})
+        FROM read_lineage_run_datasets(ns = {ns:String})
         WHERE (JobNamespace, JobName, RunId) IN
-            (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {{ns:String}}) WHERE RunId IN {{runs:Array(String)}})
+            (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {ns:String}) WHERE RunId IN {runs:Array(String)})
         GROUP BY RunId, Direction, Dataset
     ),
-    aliases AS ({_FIRST_ALIAS})
+    aliases AS
+    (
+        SELECT arrayJoin(Names) AS Name, min(arrayMin(Names)) AS Key
+        FROM
+        (
+            SELECT arrayPushFront(groupArray((AliasNamespace, AliasName)), (toString(DatasetNamespace), DatasetName)) AS Names
+            FROM read_lineage_symlinks(ns = {ns:String}) GROUP BY DatasetNamespace, DatasetName
+        )
+        GROUP BY Name
+    )
 SELECT n.RunId AS RunId, n.Direction AS Direction, n.Dataset.1 AS DatasetNamespace, n.Dataset.2 AS DatasetName, v.Writer AS Writer
 FROM
 (
-    SELECT named.*, {_KEY.format(name="Dataset")} AS Key
-    FROM named LEFT JOIN aliases AS a ON a.AliasNamespace = Dataset.1 AND a.AliasName = Dataset.2
+    SELECT named.*, if(a.Name.2 = '', Dataset, a.Key) AS OneName
+    FROM named LEFT JOIN aliases AS a ON a.Name = Dataset
 ) AS n
 ASOF LEFT JOIN
 (
-    SELECT RunId AS Writer, CreatedAt, {_KEY.format(name="(toString(DatasetNamespace), DatasetName)")} AS Key
-    FROM read_lineage_dataset_versions(ns = {{ns:String}}) AS written
-    LEFT JOIN aliases AS a ON a.AliasNamespace = toString(DatasetNamespace) AND a.AliasName = DatasetName
-    WHERE (DatasetNamespace, DatasetName) IN
+    SELECT RunId AS Writer, CreatedAt, if(a.Name.2 = '', Dataset, a.Key) AS OneName
+    FROM
     (
-        SELECT Dataset.1, Dataset.2 FROM named WHERE Direction = 'input'
-        UNION ALL SELECT DatasetNamespace, DatasetName FROM read_lineage_symlinks(ns = {{ns:String}})
-        UNION ALL SELECT AliasNamespace, AliasName FROM aliases
-    )
-) AS v ON n.Key = v.Key AND n.At > v.CreatedAt
+        SELECT RunId, CreatedAt, (toString(DatasetNamespace), DatasetName) AS Dataset
+        FROM read_lineage_dataset_versions(ns = {ns:String})
+        WHERE (DatasetNamespace, DatasetName) IN
+            (SELECT Dataset.1, Dataset.2 FROM named WHERE Direction = 'input' UNION ALL SELECT Name.1, Name.2 FROM aliases)
+    ) AS written
+    LEFT JOIN aliases AS a ON a.Name = Dataset
+) AS v ON n.OneName = v.OneName AND n.At > v.CreatedAt
 ORDER BY DatasetNamespace, DatasetName
-"""  # noqa: S608 constants
+"""
+"""A version that was written under another name of the dataset is found where one dataset declares all of its names."""
 
 
 async def runs_by_id(

@@ -50,7 +50,7 @@ def facet(name: str, /, **members: Any) -> dict[str, Any]:
 PARENT = facet(
     "ParentRunFacet", run={"runId": PARENT_RUN}, job={"namespace": "prod/eu", "name": "etl"}
 )
-NOMINAL = facet("NominalTimeRunFacet", nominalStartTime="2026-03-01T10:00:00+01:00", nominalEndTime="2026-03-01T11:00:00Z")
+NOMINAL = facet("NominalTimeRunFacet", nominalStartTime="2024-03-01T10:00:00+01:00", nominalEndTime="2024-03-01T11:00:00Z")
 SQL = facet("SQLJobFacet", query="INSERT INTO orders SELECT * FROM raw")
 LOCATION = facet("SourceCodeLocationJobFacet", type="git", url="https://example.com/etl.py")
 JOB_DOCUMENTATION = facet("DocumentationJobFacet", description="Loads the orders.")
@@ -129,15 +129,15 @@ def events() -> list[dict[str, Any]]:
     old_orders = {**ORDERS, "facets": {"schema": OLD_SCHEMA, "lifecycleStateChange": facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="CREATE")}}
     summary = {**SUMMARY, "facets": {"schema": SUMMARY_SCHEMA, "columnLineage": SUMMARY_COLUMNS}}
     return [
-        run_event("START", "2026-03-01T10:00:00Z", FIRST_LOAD, load, [raw], [old_orders], parent=PARENT),
-        run_event("FAIL", "2026-03-01T10:00:30.500Z", FIRST_LOAD, load, [raw], [old_orders], errorMessage=ERROR),
-        run_event("START", "2026-03-01T11:00:00Z", SECOND_LOAD, load, [raw], [], parent=PARENT, nominalTime=NOMINAL),
-        run_event("COMPLETE", "2026-03-01T11:01:00.123456Z", SECOND_LOAD, load, [], [orders]),
-        run_event("START", "2026-03-01T12:00:00Z", REPORT_RUN, REPORT, [ORDERS_ALIAS], []),
-        run_event("COMPLETE", "2026-03-01T12:00:10Z", REPORT_RUN, REPORT, [ORDERS_ALIAS], [summary]),
-        run_event("START", "2026-03-01T13:00:00Z", AUDIT_RUN, AUDIT, [SUMMARY], []),
+        run_event("START", "2024-03-01T10:00:00Z", FIRST_LOAD, load, [raw], [old_orders], parent=PARENT),
+        run_event("FAIL", "2024-03-01T10:00:30.500Z", FIRST_LOAD, load, [raw], [old_orders], errorMessage=ERROR),
+        run_event("START", "2024-03-01T11:00:00Z", SECOND_LOAD, load, [raw], [], parent=PARENT, nominalTime=NOMINAL),
+        run_event("COMPLETE", "2024-03-01T11:01:00.123456Z", SECOND_LOAD, load, [], [orders]),
+        run_event("START", "2024-03-01T12:00:00Z", REPORT_RUN, REPORT, [ORDERS_ALIAS], []),
+        run_event("COMPLETE", "2024-03-01T12:00:10Z", REPORT_RUN, REPORT, [ORDERS_ALIAS], [summary]),
+        run_event("START", "2024-03-01T13:00:00Z", AUDIT_RUN, AUDIT, [SUMMARY], []),
         {
-            "eventTime": "2026-03-01T08:00:00Z",
+            "eventTime": "2024-03-01T08:00:00Z",
             "job": PLANNED,
             "inputs": [SUMMARY],
             "outputs": [],
@@ -145,7 +145,7 @@ def events() -> list[dict[str, Any]]:
             "schemaURL": f"{SPEC}/JobEvent",
         },
         {
-            "eventTime": "2026-03-01T09:00:00Z",
+            "eventTime": "2024-03-01T09:00:00Z",
             "dataset": {**COUNTRY, "facets": {"schema": OLD_SCHEMA, "lifecycleStateChange": facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="DROP")}},
             "producer": PRODUCER,
             "schemaURL": f"{SPEC}/DatasetEvent",
@@ -156,7 +156,7 @@ def events() -> list[dict[str, Any]]:
 def other_tenants_events() -> list[dict[str, Any]]:
     """Return the events of another tenant, in the same namespaces of OpenLineage."""
     secret = {**OTHER_TENANTS_DATASET, "facets": {"schema": SCHEMA, "tags": facet("TagsDatasetFacet", tags=[{"key": "secret", "value": "1"}])}}
-    return [run_event("COMPLETE", "2026-03-01T11:30:00Z", OTHER_TENANTS_RUN, OTHER_TENANTS_JOB, [RAW], [secret])]
+    return [run_event("COMPLETE", "2024-03-01T11:30:00Z", OTHER_TENANTS_RUN, OTHER_TENANTS_JOB, [RAW], [secret])]
 
 
 async def store(clickhouse: ClickHouse, tenant: str, told: list[dict[str, Any]]) -> None:
