@@ -25,6 +25,8 @@ Values = Mapping[str, str | int | Sequence[str] | Sequence[int]]
 _EXCEPTION = re.compile(rb"Code: (\d+)\. DB::Exception: ")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r", "\0": "\\0", "\b": "\\b", "\f": "\\f"})
 _SELECT_SETTINGS = {
+    "default_format": "JSONEachRow",
+    "output_format_json_array_of_rows": "1",
     "wait_end_of_query": "1",
     "output_format_json_quote_64bit_integers": "0",
     "output_format_json_quote_denormals": "1",
@@ -69,13 +71,17 @@ class ClickHouse:
         self, sql: str, parameters: Values | None = None, database: str | None = None
     ) -> list[dict[str, Any]]:
         """Return the rows of a SELECT, whole or not at all. `parameters` are bound by the server: `{name:Type}` in the SQL."""
+        # Not aiochclient's fetch: it parses the statement with sqlparse and makes an object of each row, 25 us a row in all.
+        http = _CheckedHttpClient(self._open_session())
         client = self._client(_SELECT_SETTINGS | _bound(parameters))
         if database is not None:
             client.params["database"] = database
+        body = await http.post_return_body(client.url, client.params, client.headers, sql.encode())
         try:
-            return [dict(row) for row in await client.fetch(sql, json=True)]
+            rows: list[dict[str, Any]] = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise Unavailable("clickhouse", "ClickHouse's answer is no JSON; it was cut.") from error
+        return rows
 
     async def execute(self, sql: str, parameters: Values | None = None, database: str | None = None) -> None:
         """Run a statement that returns nothing. `database` replaces the settings' (empty: none, to create it)."""
@@ -137,6 +143,12 @@ class _CheckedHttpClient(HttpClientABC):  # type: ignore[misc] # aiochclient shi
         """Yield the lines of a complete answer."""
         for line in (await self._exchange("POST", url, params, headers, data)).splitlines(keepends=True):
             yield line
+
+    async def post_return_body(
+        self, url: str, params: Mapping[str, Any], headers: Mapping[str, str], data: bytes
+    ) -> bytes:
+        """Return a complete answer."""
+        return await self._exchange("POST", url, params, headers, data)
 
     async def post_no_return(
         self, url: str, params: Mapping[str, Any], headers: Mapping[str, str], data: bytes

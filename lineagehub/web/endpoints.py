@@ -10,9 +10,12 @@ from pydantic import BaseModel
 from lineagehub.contract.control import Scope
 from lineagehub.contract.headers import HTTP_EVENT_ID
 from lineagehub.contract.lineage import LineageEvent
+from lineagehub.store.queries.column_lineage import ColumnLineage
 from lineagehub.store.queries.events import EventsPage
 from lineagehub.store.queries.graph import LineageGraph
+from lineagehub.store.queries.impact import Impact
 from lineagehub.store.queries.runs import Run
+from lineagehub.store.queries.search import SearchPage
 from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint, Handler, json_of
 from lineagehub.web.marquez.endpoints import MARQUEZ_ENDPOINTS
 from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
@@ -36,8 +39,10 @@ from lineagehub.web.problems import (
     UNAVAILABLE,
     Problem,
 )
+from lineagehub.web.queries.column_lineage import ColumnLineageQuery, read_column_lineage
 from lineagehub.web.queries.events import EventsQuery, read_events
 from lineagehub.web.queries.graph import LineageQuery, read_lineage
+from lineagehub.web.queries.impact import CSV, ImpactQuery, read_impact
 from lineagehub.web.queries.logs import LogsOfRunQuery, LogsPage, LogsQuery, read_logs
 from lineagehub.web.queries.metrics import (
     MetricsPage,
@@ -57,6 +62,7 @@ from lineagehub.web.queries.run_telemetry import (
     read_run_traces,
 )
 from lineagehub.web.queries.runs import read_run
+from lineagehub.web.queries.search import SearchQuery, read_search
 from lineagehub.web.queries.traces import (
     Trace,
     TraceQuery,
@@ -163,6 +169,41 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=LineageQuery,
         responses={200: json_of(LineageGraph)},
         problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/column-lineage",
+        read_column_lineage,
+        "Read which columns a column comes from, or all columns of a dataset.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        query=ColumnLineageQuery,
+        responses={200: json_of(ColumnLineage)},
+        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/impact",
+        read_impact,
+        "Read what depends on a job or dataset, or what it depends on, as rows.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        query=ImpactQuery,
+        responses={
+            200: Content((JSON, CSV), Impact, "CSV has the same columns; LineageHub-Truncated tells if it was cut.")
+        },
+        problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/search",
+        read_search,
+        "Search jobs and datasets by name.",
+        READ,
+        scope=Scope.LINEAGE_READ,
+        query=SearchQuery,
+        responses={200: json_of(SearchPage)},
+        problems=(BAD_CURSOR, INVALID_PARAMETER, UNAVAILABLE),
     ),
     Endpoint(
         "GET",

@@ -6,6 +6,7 @@ Called by `lineagehub serve`, which installs uvloop and logging.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,6 +32,8 @@ FINISH_SECONDS = 10.0
 """Requests in flight may take this long once the process is told to stop."""
 CLOSE_SECONDS = 1.0
 """And this long to write their answers."""
+OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""Python's own 700 make a graph of 4,102 nodes, all of it alive until it is sent, cost 410 ms of CPU instead of 220."""
 
 
 async def serve(settings: Settings, on_ready: Callable[[str], None] | None = None) -> None:
@@ -49,6 +52,8 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
         await _require_free_port(settings)
         async with open_parts(settings) as parts, listening(create_app(settings, parts), settings) as url:
             await _keys_known(parts.control_view, stop)
+            gc.freeze()
+            gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
             log.info("The web is ready.", url=url)
             if on_ready is not None:
                 on_ready(url)

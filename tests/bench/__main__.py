@@ -11,10 +11,14 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import results, telemetry_store, web_otlp
+from tests.bench import lineage_graph, results, telemetry_store, web_otlp
 from tests.bench.stack import BROKERS
 
-BENCHMARKS: dict[str, ModuleType] = {"web_otlp": web_otlp, "telemetry_store": telemetry_store}
+BENCHMARKS: dict[str, ModuleType] = {
+    "web_otlp": web_otlp,
+    "telemetry_store": telemetry_store,
+    "lineage_graph": lineage_graph,
+}
 
 
 def main() -> None:

@@ -40,3 +40,18 @@ def otlp_payloads(kind: str) -> list[tuple[Path, str, Path]]:
         rows = list(csv.DictReader(index, delimiter="\t"))
     names = [(Path(row["file"]).name, row["encoding"]) for row in rows if row["kind"] == kind]
     return [(corpus / "otlp" / name, encoding, corpus / "otlp-decoded" / f"{name}.pb") for name, encoding in names]
+
+
+def lineage_run_groups() -> dict[str, list[Path]]:
+    """Return the valid events' files by group: the events that tell of one run or of runs of one job, in their order."""
+    corpus = require_corpus()
+    with (corpus / "INDEX.tsv").open() as index:
+        rows = [
+            row
+            for row in csv.DictReader(index, delimiter="\t")
+            if row["file"].startswith("openlineage/") and row["valid_spec(format asserted)"] == "yes"
+        ]
+    groups: dict[str, list[Path]] = {}
+    for row in sorted(rows, key=lambda row: (row["group"], int(row["seq"]))):
+        groups.setdefault(row["group"], []).append(corpus / row["file"])
+    return groups

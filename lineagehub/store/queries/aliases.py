@@ -7,7 +7,6 @@ not rename a node. Called by the lineage queries.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
 from lineagehub.store.client import ClickHouse
@@ -45,15 +44,13 @@ class Aliases:
 
 async def read_aliases(clickhouse: ClickHouse, namespace: str) -> Aliases:
     """Return the aliases of a namespace."""
-    pairs, named = await asyncio.gather(
-        clickhouse.select(_PAIRS, {"ns": namespace}), clickhouse.select(_FIRST_NAMED, {"ns": namespace})
-    )
+    pairs = await clickhouse.select(_PAIRS, {"ns": namespace})
+    if not pairs:
+        return Aliases()
+    named = await clickhouse.select(_FIRST_NAMED, {"ns": namespace})
     first_named = {(row["DatasetNamespace"], row["DatasetName"]): str(row["CreatedAt"]) for row in named}
     return unite(
-        [
-            ((row["DatasetNamespace"], row["DatasetName"]), (row["AliasNamespace"], row["AliasName"]))
-            for row in pairs
-        ],
+        [((row["DatasetNamespace"], row["DatasetName"]), (row["AliasNamespace"], row["AliasName"])) for row in pairs],
         first_named,
     )
 

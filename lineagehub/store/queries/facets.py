@@ -32,7 +32,7 @@ async def job_facets(clickhouse: ClickHouse, namespace: str, job: Name) -> Facet
 
 
 async def dataset_facets(clickhouse: ClickHouse, namespace: str, names: list[Name]) -> dict[str, Facets]:
-    """Return the facets of a dataset that has these names, as {"facets", "inputFacets", "outputFacets"}: of each, the latest of all names."""
+    """Return a dataset's facets, those of it as an input and those of it as an output: of each, the latest of all its names."""
     rows = await clickhouse.select(
         "SELECT Part, Facet, argMax(Raw, (FacetTime, Raw)) AS Raw FROM read_lineage_dataset_facets(ns = {ns:String})"
         " WHERE (DatasetNamespace, DatasetName) IN"

@@ -96,13 +96,10 @@ async def lineage_graph(
 
     `as_of`, an aware time: the graph that the events up to it give.
     """
-    aliases = await read_aliases(clickhouse, namespace)
-    start, links = await asyncio.gather(
-        find_node(clickhouse, namespace, node, aliases, as_of), open_links(clickhouse, namespace, aliases, as_of)
-    )
-    start = start or await _find_linked(links, node, aliases)
-    if start is None:
+    opened = await open_graph(clickhouse, namespace, node, as_of)
+    if opened is None:
         return None
+    start, links, aliases = opened
     nodes, found, truncated = await walk(links, start, depth)
     reader = NodeReader(clickhouse, namespace, as_of, whole=links.is_whole and len(nodes) > CHUNK)
     jobs, datasets = await asyncio.gather(
@@ -112,10 +109,24 @@ async def lineage_graph(
     return {"graph": _graph(sorted(nodes), found, jobs | datasets), "truncated": truncated}
 
 
-async def find_node(
-    clickhouse: ClickHouse, namespace: str, node: NodeId, aliases: Aliases, as_of: datetime | None = None
-) -> Node | None:
-    """Return the node that an id means, by its canonical name, or None. Of several the least by namespace."""
+async def open_graph(
+    clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
+) -> tuple[Node, Links, Aliases] | None:
+    """Return the node that an id means, by its canonical name, with the links and aliases around it; None if there is none."""
+    aliases = await read_aliases(clickhouse, namespace)
+    named, links = await asyncio.gather(
+        _find_named(clickhouse, namespace, node, as_of), open_links(clickhouse, namespace, aliases, as_of)
+    )
+    candidates = [named] if named else node.nodes()
+    for candidate in candidates:
+        known = candidate if node.kind == "job" else Node("dataset", *aliases.name_of(candidate[1:]))
+        # What no event has named by itself may be an alias, or an end of an edge that another's facet declares.
+        if named or candidate[1:] in aliases.canonical or await links.of([known]):
+            return known, links, aliases
+    return None
+
+
+async def _find_named(clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None) -> Node | None:
     view, prefix = ("jobs", "Job") if node.kind == "job" else ("datasets", "Dataset")
     rows = await clickhouse.select(
         f"SELECT {prefix}Namespace AS namespace, {prefix}Name AS name FROM read_lineage_{view}(ns = {{ns:String}})"  # noqa: S608 constants
@@ -123,19 +134,7 @@ async def find_node(
         " ORDER BY namespace LIMIT 1",
         {"ns": namespace, "joined": node.joined} | ({"as_of": as_of.isoformat()} if as_of else {}),
     )
-    if not rows:
-        return None
-    name = rows[0]["namespace"], rows[0]["name"]
-    return Node(node.kind, *(name if node.kind == "job" else aliases.name_of(name)))
-
-
-async def _find_linked(links: Links, node: NodeId, aliases: Aliases) -> Node | None:
-    """Return a node that only others have named: an alias, or an end of a declared edge."""
-    for candidate in node.nodes():
-        known = candidate if node.kind == "job" else Node("dataset", *aliases.name_of(candidate[1:]))
-        if candidate[1:] in aliases.canonical or await links.of([known]):
-            return known
-    return None
+    return Node(node.kind, rows[0]["namespace"], rows[0]["name"]) if rows else None
 
 
 async def walk(links: Links, start: Node, depth: int) -> tuple[set[Node], set[Link], bool]:

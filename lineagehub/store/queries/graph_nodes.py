@@ -37,7 +37,7 @@ _DATASET_FACETS = (
     " WHERE Part = 'facets' AND Facet IN ('dataSource', 'documentation', 'lifecycleStateChange', 'schema', 'tags') AND "
 )
 _FIELDS_AS_OF = (
-    "SELECT DatasetNamespace, DatasetName, 'schema' AS Facet, max(least(LastSeen.1, as_of)) AS FacetTime,"
+    "SELECT DatasetNamespace, DatasetName, 'schema' AS Facet, max(least(LastSeen.1, as_of)) AS FacetTime,"  # noqa: S608 a constant
     " concat('{\"fields\":', argMax(Fields, (least(LastSeen.1, as_of), FirstSeen.1, Hash)), '}') AS Raw"
     f" FROM (SELECT *, {AS_OF} AS as_of FROM read_lineage_schema_versions(ns = {{ns:String}}))"
     " WHERE FirstSeen.1 <= as_of AND "
@@ -163,6 +163,10 @@ def job_data(
 def dataset_data(dataset: Node, rows: Rows, facets: dict[str, str], aliases: list[tuple[str, str]]) -> Data:
     """Return a dataset node's data. `rows`: of read_lineage_datasets, one for each of its names; `facets`: their JSON by name."""
     tags = _list(facets, "tags", "tags")
+    of_fields: dict[Any, list[str]] = {}
+    for tag in tags:
+        if tag.get("field"):
+            of_fields.setdefault(tag["field"], []).append(str(tag.get("key")))
     return {
         "id": _id(dataset),
         "type": "DB_TABLE",
@@ -176,16 +180,22 @@ def dataset_data(dataset: Node, rows: Rows, facets: dict[str, str], aliases: lis
             {
                 "name": field.get("name"),
                 "type": field.get("type"),
-                "tags": [tag["key"] for tag in tags if tag.get("field") == field.get("name") and "key" in tag],
+                "tags": of_fields.get(field.get("name"), []),
                 "description": field.get("description"),
             }
             for field in _list(facets, "schema", "fields")
         ],
-        "tags": [tag["key"] for tag in tags if not tag.get("field") and "key" in tag],
+        "tags": [str(tag.get("key")) for tag in tags if not tag.get("field")],
         "description": member(facets, "documentation", "description"),
         "lifecycleState": member(facets, "lifecycleStateChange", "lifecycleStateChange"),
         "aliases": [{"namespace": namespace, "name": name} for namespace, name in aliases],
     }
+
+
+def lifecycle_of(facet: Any) -> str | None:
+    """Return what a lifecycleStateChange facet says, such as DROP."""
+    state = facet.get("lifecycleStateChange") if isinstance(facet, dict) else None
+    return state if isinstance(state, str) and state else None
 
 
 def member(facets: dict[str, str], facet: str, name: str) -> str | None:

@@ -46,30 +46,42 @@ _SIZE = (
     " (SELECT count() FROM read_lineage_run_datasets(ns = {ns:String})) AS rows"
 )
 _LINKS = """
-WITH runs AS ({runs})
 SELECT DISTINCT JobNamespace, JobName, Direction = 'output' AS IsOutput, DatasetNamespace, DatasetName
 FROM read_lineage_run_datasets(ns = {{ns:String}})
-WHERE {jobs} AND {time} AND
+WHERE {jobs} AND {time} AND (JobNamespace, JobName, RunId, if(RunId = '', EventTime, lineagehub_never())) IN
 (
-    RunId != '' AND (JobNamespace, JobName, RunId) IN
+    SELECT JobNamespace, JobName, latest.1, latest.2
+    FROM
     (
-        SELECT JobNamespace, JobName, arrayJoin([max((NamedAt, RunId)).2, maxIf((NamedAt, RunId), IsComplete).2])
-        FROM runs WHERE RunId != '' GROUP BY JobNamespace, JobName
+        SELECT
+            JobNamespace,
+            JobName,
+            arrayJoin([
+                (maxIf((NamedAt, RunId), RunId != '').2, lineagehub_never()),
+                (maxIf((NamedAt, RunId), IsComplete).2, lineagehub_never()),
+                ('', maxIf(NamedAt, RunId = ''))
+            ]) AS latest
+        FROM ({runs})
+        GROUP BY JobNamespace, JobName
     )
-    OR RunId = '' AND (JobNamespace, JobName, EventTime) IN (SELECT JobNamespace, JobName, NamedAt FROM runs WHERE RunId = '')
 )
 """
 _RUNS_NOW = """
-    SELECT JobNamespace, JobName, RunId, assumeNotNull(NamedDatasets) AS NamedAt, Completed IS NOT NULL AS IsComplete
-    FROM read_lineage_job_runs(ns = {{ns:String}}) WHERE NamedDatasets IS NOT NULL AND {jobs}
+    SELECT
+        JobNamespace, JobName, RunId,
+        assumeNotNull(NamedDatasets) AS NamedAt,
+        RunId != '' AND Completed IS NOT NULL AS IsComplete
+    FROM read_lineage_job_runs(ns = {{ns:String}})
+    WHERE NamedDatasets IS NOT NULL AND {jobs}
 """
 _RUNS_AS_OF = """
     SELECT
-        JobNamespace, JobName, RunId, max(EventTime) AS NamedAt,
+        JobNamespace, JobName, RunId,
+        max(EventTime) AS NamedAt,
         (JobNamespace, JobName, RunId) IN
         (
             SELECT JobNamespace, JobName, RunId FROM read_lineage_job_runs(ns = {{ns:String}})
-            WHERE assumeNotNull(Completed) <= {as_of} AND Completed IS NOT NULL AND {jobs}
+            WHERE RunId != '' AND Completed IS NOT NULL AND assumeNotNull(Completed) <= {as_of} AND {jobs}
         ) AS IsComplete
     FROM read_lineage_run_datasets(ns = {{ns:String}})
     WHERE EventTime <= {as_of} AND {jobs}
@@ -154,9 +166,8 @@ class LinksByLevel:
         """See Links. A few queries for every CHUNK nodes."""
         wanted = set(nodes)
         jobs = {node for node in wanted if node.kind == "job"}
-        for chunk in chunks(
-            [Node("dataset", *name) for node in wanted if node.kind == "dataset" for name in self._aliases.names_of((node.namespace, node.name))]
-        ):
+        datasets = {node[1:] for node in wanted if node.kind == "dataset"}
+        for chunk in chunks(Node("dataset", *name) for one in datasets for name in self._aliases.names_of(one)):
             rows = await self._clickhouse.select(
                 "SELECT DISTINCT JobNamespace, JobName FROM read_lineage_dataset_jobs(ns = {ns:String})"  # noqa: S608 a constant
                 f" WHERE {IN_DATASETS}",
@@ -185,10 +196,8 @@ class LinksByLevel:
         return links
 
 
-async def _declared(
-    clickhouse: ClickHouse, namespace: str, aliases: Aliases, as_of: datetime | None
-) -> set[Link]:
-    parameters: Parameters = {"ns": namespace} | ({"as_of": as_of.isoformat()} if as_of else {})
+async def _declared(clickhouse: ClickHouse, namespace: str, aliases: Aliases, as_of: datetime | None) -> set[Link]:
+    parameters: Parameters = {"ns": namespace, **({"as_of": as_of.isoformat()} if as_of else {})}
     time = f"EventTime <= {AS_OF}" if as_of else "1"
     rows = await clickhouse.select(_DECLARED.format(time=time, limit=MAXIMUM_WHOLE_EDGES), parameters)
     links: set[Link] = set()

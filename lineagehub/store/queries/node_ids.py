@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 Kind = Literal["job", "dataset"]
 MAXIMUM_LENGTH = 4_096
-MAXIMUM_COLONS = 64
+MAXIMUM_COLONS = 32
 """Every colon is one more way to split an id."""
 
 

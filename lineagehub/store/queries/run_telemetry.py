@@ -17,7 +17,8 @@ FROM
 (
     SELECT lower(JSONExtractString(Event, 'run', 'facets', 'lineagehub_trace', 'traceId')) AS TraceId
     FROM read_lineage_events(ns = {{ns:String}})
-    WHERE RunId = {{run:String}}
+    WHERE (EventTime, EventId) IN
+        (SELECT EventTime, EventId FROM read_lineage_run_events(ns = {{ns:String}}) WHERE RunId = {{run:String}})
 )
 """  # noqa: S608 a constant
 _VIEWS = (

@@ -23,11 +23,12 @@ _COLUMNS = (
     " ParentRun.3 AS ParentNamespace, ParentRun.4 AS ParentName, RootRun.2 AS RootRunId,"
     " RootRun.3 AS RootNamespace, RootRun.4 AS RootName"
 )
-_LATEST = {
-    False: "SELECT LatestRun.2 FROM read_lineage_jobs(ns = {{ns:String}}) WHERE {jobs}",
-    True: "SELECT argMax(RunId, (Created, RunId)) FROM read_lineage_job_runs(ns = {{ns:String}})"
-    f" WHERE RunId != '' AND Created <= {AS_OF.replace('{', '{{').replace('}', '}}')} AND {{jobs}} GROUP BY JobNamespace, JobName",
-}
+_LATEST_NOW = "SELECT LatestRun.2 FROM read_lineage_jobs(ns = {ns:String}) WHERE "
+_LATEST_AS_OF = (
+    "SELECT argMax(RunId, (Created, RunId)) FROM read_lineage_job_runs(ns = {ns:String})"  # noqa: S608 a constant
+    f" WHERE RunId != '' AND Created <= {AS_OF}"
+    " GROUP BY JobNamespace, JobName HAVING "
+)
 
 
 class RunSummary(BaseModel):
@@ -129,7 +130,7 @@ async def latest_runs(
     parameters: Parameters = {"ns": namespace, **(names_of(jobs) if jobs is not None else {})}
     if as_of is not None:
         parameters["as_of"] = as_of.isoformat()
-    latest = _LATEST[as_of is not None].format(jobs="1" if jobs is None else IN_JOBS)
+    latest = (_LATEST_AS_OF if as_of else _LATEST_NOW) + ("1" if jobs is None else IN_JOBS)
     is_over = f", {f'Ended <= {AS_OF}' if as_of else '1'} AS IsOver"
     rows = await clickhouse.select(
         f"SELECT {_COLUMNS} {is_over} FROM read_lineage_runs(ns = {{ns:String}}) WHERE RunId IN ({latest})",  # noqa: S608 constants
@@ -192,9 +193,7 @@ def _run_datasets(
         if row["Direction"] == direction:
             of_one = facets.setdefault((row["DatasetNamespace"], row["DatasetName"]), {})
             of_one[row["Facet"]] = orjson.loads(row["Raw"])
-    names = [
-        (row["DatasetNamespace"], row["DatasetName"]) for row in datasets if row["Direction"] == direction
-    ]
+    names = [(row["DatasetNamespace"], row["DatasetName"]) for row in datasets if row["Direction"] == direction]
     return [RunDataset(namespace=name[0], name=name[1], facets=facets.get(name, {})) for name in names]
 
 

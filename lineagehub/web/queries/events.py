@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 from aiohttp import web
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
-from lineagehub.contract.lineage import parse_event_time
 from lineagehub.store.queries.events import lineage_events
 from lineagehub.web.answers import model_answer
 from lineagehub.web.parts import PARTS, namespace_of
-from lineagehub.web.queries.parameters import read_query
-
-
-def _moment(text: Any) -> datetime:
-    # pydantic alone would take digits for seconds since the epoch, and a date for its midnight.
-    try:
-        return parse_event_time(text)
-    except OverflowError as error:
-        raise ValueError("lies outside of years 1 to 9999 in UTC") from error
-
-
-Moment = Annotated[datetime, BeforeValidator(_moment)]
+from lineagehub.web.queries.parameters import Moment, read_query
 
 
 class EventsQuery(BaseModel):

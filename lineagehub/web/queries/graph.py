@@ -1,23 +1,21 @@
-"""`GET /api/v1/lineage`: what a job or dataset is connected with, in the shape of Marquez's graph."""
+"""`GET /api/v1/lineage`: what a job or dataset is connected with, in the shape of Marquez's graph, now or as of a time."""
 
 from __future__ import annotations
 
 from aiohttp import web
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from lineagehub.contract.lineage import Fault
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, NodeId
 from lineagehub.web.answers import json_answer
 from lineagehub.web.parts import PARTS, namespace_of
 from lineagehub.web.problems import NOT_FOUND, Refused
-from lineagehub.web.queries.parameters import read_query, refuse_parameters
+from lineagehub.web.queries.lineage_parameters import MAXIMUM_DEPTH, AsOfQuery, parse_node_id
+from lineagehub.web.queries.parameters import read_query
 
-MAXIMUM_DEPTH = 20
 
-
-class LineageQuery(BaseModel):
-    """Which node, and how far from it."""
+class LineageQuery(AsOfQuery):
+    """Which node, how far from it, and when."""
 
     node_id: str = Field(
         alias="nodeId",
@@ -31,11 +29,9 @@ class LineageQuery(BaseModel):
 async def read_lineage(request: web.Request) -> web.Response:
     """Answer the graph around a node; 404 if the caller's namespace does not know it."""
     query = read_query(request, LineageQuery)
-    try:
-        node = NodeId.parse(query.node_id)
-    except ValueError as error:
-        raise refuse_parameters([Fault("/nodeId", f"{error}")]) from error
-    graph = await lineage_graph(request.app[PARTS].clickhouse, namespace_of(request), node, query.depth)
+    node = parse_node_id(query.node_id, NodeId.parse)
+    clickhouse = request.app[PARTS].clickhouse
+    graph = await lineage_graph(clickhouse, namespace_of(request), node, query.depth, query.as_of)
     if graph is None:
         raise Refused(NOT_FOUND, f"There is no node {query.node_id[:200]} in this namespace.")
     return json_answer(graph)

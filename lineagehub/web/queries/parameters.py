@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import re
-from typing import Any, TypeVar, get_origin
+from datetime import datetime
+from typing import Annotated, Any, TypeVar, get_origin
 
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, BeforeValidator, ValidationError
 
-from lineagehub.contract.lineage import Fault
+from lineagehub.contract.lineage import Fault, parse_event_time
 from lineagehub.web.problems import INVALID_PARAMETER, Refused
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+def _moment(text: Any) -> datetime:
+    # pydantic alone would take digits for seconds since the epoch, and a date for its midnight.
+    try:
+        return parse_event_time(text)
+    except OverflowError as error:
+        raise ValueError("lies outside of years 1 to 9999 in UTC") from error
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""An RFC 3339 time with a zone."""
 
 
 def read_query(request: web.Request, model: type[Model]) -> Model:

@@ -36,16 +36,31 @@ async def insert_events(
 ) -> None:
     """Insert events one insert each, so that nothing is merged before it is stored."""
     for number, event in enumerate(events):
-        row = encode_record(
-            namespace=namespace,
-            event_id=ids[number] if ids else uuid.uuid4().hex,
-            topic="openlineage-events",
-            partition=0,
-            offset=number,
-            received_at_ms=1_763_978_400_000,
-            retention_days=3650,
-            value=json.dumps(event).encode(),
-        )
-        await clickhouse.insert(
-            LINEAGE_EVENTS_IN.name, "Protobuf", row, insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
-        )
+        event_id = ids[number] if ids else uuid.uuid4().hex
+        await insert_rows(clickhouse, [landing_row(namespace, json.dumps(event).encode(), event_id)])
+
+
+async def insert_together(clickhouse: ClickHouse, namespace: str, events: list[dict[str, Any]]) -> None:
+    """Insert events in one insert, where their order is of no interest."""
+    rows = [landing_row(namespace, json.dumps(event).encode(), uuid.uuid4().hex) for event in events]
+    await insert_rows(clickhouse, rows)
+
+
+def landing_row(namespace: str, value: bytes, event_id: str) -> bytes:
+    """Return an event as a row of the landing table."""
+    return encode_record(
+        namespace=namespace,
+        event_id=event_id,
+        topic="openlineage-events",
+        partition=0,
+        offset=0,
+        received_at_ms=1_763_978_400_000,
+        retention_days=3650,
+        value=value,
+    )
+
+
+async def insert_rows(clickhouse: ClickHouse, rows: list[bytes]) -> None:
+    """Insert rows in one insert under a token of its own."""
+    settings = insert_settings(LINEAGE_EVENTS_IN, uuid.uuid4().hex)
+    await clickhouse.insert(LINEAGE_EVENTS_IN.name, "Protobuf", b"".join(rows), settings)
