@@ -11,6 +11,7 @@ from lineagehub.store.queries.marquez.column_nodes import ColumnNode, find_start
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH
 from lineagehub.web.answers import json_answer
 from lineagehub.web.marquez.parameters import Depth, missing, tenant_of
+from lineagehub.web.queries.lineage_parameters import parse_node_id
 from lineagehub.web.queries.parameters import read_query, refuse_parameters
 
 
@@ -30,10 +31,7 @@ class ColumnLineageQuery(Depth):
 async def read_marquez_column_lineage(request: web.Request) -> web.Response:
     """Answer the graph of columns around a node."""
     query = read_query(request, ColumnLineageQuery)
-    try:
-        node = ColumnNode.parse(query.node_id)
-    except ValueError as error:
-        raise refuse_parameters([Fault("/nodeId", f"{error}")]) from error
+    node = parse_node_id(query.node_id, ColumnNode.parse)
     if node.version and query.downstream:
         raise refuse_parameters([Fault("/nodeId", "may not have a version when withDownstream is true.")])
     tenant = await tenant_of(request)

@@ -7,13 +7,14 @@ from aiohttp import web
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.marquez.dataset_versions import dataset_version_by_id, dataset_versions_page
 from lineagehub.store.queries.marquez.datasets import dataset_by_name, dataset_exists, datasets_page
+from lineagehub.store.queries.marquez.namespaces import namespace_by_name
 from lineagehub.store.queries.marquez.tenant import Tenant
 from lineagehub.web.answers import json_answer
 from lineagehub.web.marquez.parameters import (
     Page,
     dataset_in_path,
-    known_namespace,
     missing,
+    missing_in_namespace,
     tenant_of,
     uuid_in_path,
 )
@@ -24,18 +25,19 @@ async def list_marquez_datasets(request: web.Request) -> web.Response:
     """Answer a page of a namespace's datasets."""
     page = read_query(request, Page)
     tenant = await tenant_of(request)
-    namespace = await known_namespace(request, tenant)
+    namespace = request.match_info["namespace"]
     datasets, total = await datasets_page(tenant, namespace, page.limit, page.offset)
+    if total == 0 and await namespace_by_name(tenant, namespace) is None:
+        raise missing("Namespace", namespace)
     return json_answer({"datasets": datasets, "totalCount": total})
 
 
 async def read_marquez_dataset(request: web.Request) -> web.Response:
     """Answer a dataset by any of its names."""
     tenant, name = await tenant_of(request), dataset_in_path(request)
-    await known_namespace(request, tenant)
     dataset = await dataset_by_name(tenant, name)
     if dataset is None:
-        raise missing("Dataset", name[1])
+        raise await missing_in_namespace(request, tenant, "Dataset", name[1])
     return json_answer(dataset)
 
 
@@ -59,7 +61,6 @@ async def read_marquez_dataset_version(request: web.Request) -> web.Response:
 
 async def _known_dataset(request: web.Request) -> tuple[Tenant, Name]:
     tenant, name = await tenant_of(request), dataset_in_path(request)
-    await known_namespace(request, tenant)
     if not await dataset_exists(tenant, name):
-        raise missing("Dataset", name[1])
+        raise await missing_in_namespace(request, tenant, "Dataset", name[1])
     return tenant, tenant.aliases.name_of(name)

@@ -11,8 +11,7 @@ from lineagehub.store.queries.events import lineage_events
 from lineagehub.web.answers import json_answer
 from lineagehub.web.marquez.parameters import MAXIMUM_LIMIT, UpperCase
 from lineagehub.web.parts import PARTS, namespace_of
-from lineagehub.web.queries.events import Moment
-from lineagehub.web.queries.parameters import read_query
+from lineagehub.web.queries.parameters import Moment, read_query
 
 
 def _as_marquez_has_it(text: Any) -> Any:

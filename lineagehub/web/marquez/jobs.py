@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from aiohttp import web
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from lineagehub.contract.lineage import Fault
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.marquez.jobs import job_by_name, job_rows, job_versions, jobs_page, with_latest_runs
 from lineagehub.store.queries.marquez.runs import count_runs_of_job, runs_of_job
@@ -16,18 +15,19 @@ from lineagehub.web.marquez.parameters import (
     AnyCaseRunState,
     Page,
     job_in_path,
-    known_namespace,
     missing,
+    missing_in_namespace,
     tenant_of,
     uuid_in_path,
 )
-from lineagehub.web.queries.parameters import read_query, refuse_parameters
+from lineagehub.web.queries.parameters import read_query
 
 
 class JobsQuery(Page):
-    """Which jobs. `lastRunStates` may be given several times."""
+    """Which jobs. Both may be given several times; Marquez's page has used either."""
 
-    states: list[AnyCaseRunState] = Field([], alias="lastRunStates", description="States of the latest run.")
+    last_run_states: list[AnyCaseRunState] = Field([], alias="lastRunStates", description="States of the latest run.")
+    run_states: list[AnyCaseRunState] = Field([], alias="runState", description="The same.")
 
 
 async def list_marquez_jobs(request: web.Request) -> web.Response:
@@ -43,10 +43,9 @@ async def list_marquez_jobs_of_namespace(request: web.Request) -> web.Response:
 async def read_marquez_job(request: web.Request) -> web.Response:
     """Answer a job."""
     tenant, name = await tenant_of(request), job_in_path(request)
-    await known_namespace(request, tenant)
     job = await job_by_name(tenant, name)
     if job is None:
-        raise missing("Job", name[1])
+        raise await missing_in_namespace(request, tenant, "Job", name[1])
     return json_answer(job)
 
 
@@ -77,20 +76,14 @@ async def list_marquez_job_runs(request: web.Request) -> web.Response:
 
 
 async def _jobs(request: web.Request, namespace: str | None) -> web.Response:
-    page = read_query(request, Page)
-    # The page asks by `lastRunStates`; `runState` is its older name.
-    texts = [text for name in ("lastRunStates", "runState") for text in request.query.getall(name, [])]
-    try:
-        states = JobsQuery.model_validate({"lastRunStates": texts}).states
-    except ValidationError as error:
-        raise refuse_parameters([Fault("/lastRunStates", f"{error.errors()[0]['msg']}.")]) from error
-    jobs, total = await jobs_page(await tenant_of(request), namespace, states, page.limit, page.offset)
+    query = read_query(request, JobsQuery)
+    states = [*query.last_run_states, *query.run_states]
+    jobs, total = await jobs_page(await tenant_of(request), namespace, states, query.limit, query.offset)
     return json_answer({"jobs": jobs, "totalCount": total})
 
 
 async def _known_job(request: web.Request) -> tuple[Tenant, Name]:
     tenant, name = await tenant_of(request), job_in_path(request)
-    await known_namespace(request, tenant)
     if not await job_rows(tenant, [Node("job", *name)]):
-        raise missing("Job", name[1])
+        raise await missing_in_namespace(request, tenant, "Job", name[1])
     return tenant, name

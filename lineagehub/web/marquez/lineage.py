@@ -5,12 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 from pydantic import Field
 
-from lineagehub.contract.lineage import Fault
 from lineagehub.store.queries.marquez.graph import marquez_graph
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, NodeId
 from lineagehub.web.answers import json_answer
 from lineagehub.web.marquez.parameters import Depth, missing, tenant_of
-from lineagehub.web.queries.parameters import read_query, refuse_parameters
+from lineagehub.web.queries.lineage_parameters import parse_node_id
+from lineagehub.web.queries.parameters import read_query
 
 
 class MarquezLineageQuery(Depth):
@@ -27,10 +27,7 @@ class MarquezLineageQuery(Depth):
 async def read_marquez_lineage(request: web.Request) -> web.Response:
     """Answer the graph around a node."""
     query = read_query(request, MarquezLineageQuery)
-    try:
-        node = NodeId.parse(query.node_id)
-    except ValueError as error:
-        raise refuse_parameters([Fault("/nodeId", f"{error}")]) from error
+    node = parse_node_id(query.node_id, NodeId.parse)
     graph = await marquez_graph(await tenant_of(request), node, query.depth)
     if graph is None:
         raise missing("Node", query.node_id)

@@ -48,12 +48,11 @@ async def tenant_of(request: web.Request) -> Tenant:
     return await open_tenant(request.app[PARTS].clickhouse, namespace_of(request))
 
 
-async def known_namespace(request: web.Request, tenant: Tenant) -> str:
-    """Return the namespace in the path; 404 if the tenant does not know it."""
-    name = request.match_info["namespace"]
-    if await namespace_by_name(tenant, name) is None:
-        raise missing("Namespace", name)
-    return name
+async def missing_in_namespace(request: web.Request, tenant: Tenant, kind: str, name: Any) -> Refused:
+    """Return the refusal of a thing in the path that the tenant does not know; of its namespace if that is what is missing."""
+    namespace = request.match_info["namespace"]
+    is_known = await namespace_by_name(tenant, namespace) is not None
+    return missing(kind, name) if is_known else missing("Namespace", namespace)
 
 
 def job_in_path(request: web.Request) -> Name:

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from lineagehub.store.queries.aliases import Name
-from lineagehub.store.queries.marquez.column_edges import current_edges, readers_of
-from lineagehub.store.queries.marquez.column_lineage import fields_of
+from lineagehub.store.queries.column_edges import Column
+from lineagehub.store.queries.events import LATEST
+from lineagehub.store.queries.marquez.columns import open_columns
 from lineagehub.store.queries.marquez.dataset_versions import version_rows
-from lineagehub.store.queries.marquez.datasets import existing_datasets
+from lineagehub.store.queries.marquez.datasets import existing_datasets, field_types
 from lineagehub.store.queries.marquez.identities import dataset_version
 from lineagehub.store.queries.marquez.jobs import job_by_name, job_rows, job_versions, with_latest_runs
 from lineagehub.store.queries.marquez.tenant import Data, Tenant
-from lineagehub.store.queries.node_ids import ColumnNodeId, NodeId
-
-NOW = "2299-12-31T00:00:00Z"
+from lineagehub.store.queries.node_ids import ColumnNodeId, Node, NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Start:
 
     datasets: set[Name]
     field: str
-    as_of: str | None
+    as_of: datetime | None
 
 
 async def find_start(tenant: Tenant, node: ColumnNode) -> Start | None:
@@ -65,17 +65,18 @@ async def find_start(tenant: Tenant, node: ColumnNode) -> Start | None:
 
 async def _has_field(tenant: Tenant, name: Name, field: str) -> bool:
     """Tell whether the schema has a field, or an edge, which may come without a schema."""
-    if (name, field) in await fields_of(tenant, {name}):
+    if (name, field) in await field_types(tenant, {name}):
         return True
-    edges = await current_edges(tenant, {name} | await readers_of(tenant, {name}))
-    return any((name, field) in (edge.output, edge.input) for found in edges.values() for edge in found)
+    column, edges = Column(Node("dataset", *name), field), open_columns(tenant)
+    beside = await edges.into([column.dataset]) + await edges.out_of([column.dataset])
+    return any(column in (edge.origin, edge.destination) for edge in beside)
 
 
-async def _time_of_version(tenant: Tenant, name: Name, version: uuid.UUID) -> str | None:
+async def _time_of_version(tenant: Tenant, name: Name, version: uuid.UUID) -> datetime | None:
     rows = await version_rows(tenant, name, version)
     if rows:
-        return str(rows[0]["Updated"])
-    return NOW if str(version) == dataset_version(name, "") else None
+        return datetime.fromisoformat(rows[0]["Updated"])
+    return LATEST if str(version) == dataset_version(name, "") else None
 
 
 async def _start_of_job(tenant: Tenant, node: NodeId, version: uuid.UUID | None) -> Start | None:
@@ -90,7 +91,8 @@ async def _start_of_job(tenant: Tenant, node: NodeId, version: uuid.UUID | None)
     if not found:
         return None
     run = (await with_latest_runs(tenant, found))[0]["latestRun"]
-    return Start(_names(found[0]["outputs"]), "", run["updatedAt"] if run else found[0]["createdAt"])
+    as_of = run["updatedAt"] if run else found[0]["createdAt"]
+    return Start(_names(found[0]["outputs"]), "", datetime.fromisoformat(as_of))
 
 
 def _names(ids: list[Data]) -> set[Name]:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Iterable
+from datetime import datetime
 
 import orjson
 
@@ -91,12 +93,13 @@ async def version_rows(tenant: Tenant, name: Name, version: uuid.UUID) -> Rows:
     )
 
 
-async def versions_at(tenant: Tenant, names: set[Name], as_of: str | None = None) -> dict[Name, str]:
-    """Return the version that each of these datasets has now or had at a time (ISO 8601)."""
+async def versions_at(tenant: Tenant, names: Iterable[Name], as_of: datetime | None = None) -> dict[Name, str]:
+    """Return the version that each of these datasets has now or had at an aware time."""
+    wanted = set(names)
     sql = _VERSIONS_AT.replace("{time}", f"CreatedAt <= {AS_OF}" if as_of else "1")
-    rows = await tenant.select_for(sql, tenant.all_names(names), **({"as_of": as_of} if as_of else {}))
+    rows = await tenant.select_for(sql, tenant.all_names(wanted), **({"as_of": as_of.isoformat()} if as_of else {}))
     writers = {tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])): row["RunId"] for row in rows}
-    return {name: dataset_version(name, writers.get(name, "")) for name in names}
+    return {name: dataset_version(name, writers.get(name, "")) for name in wanted}
 
 
 async def _versions(tenant: Tenant, name: Name, rows: Rows) -> list[Data]:

@@ -14,7 +14,7 @@ import orjson
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.graph_nodes import dataset_data, member
 from lineagehub.store.queries.links import IN_DATASETS
-from lineagehub.store.queries.marquez.column_edges import current_edges, lineage_by_field
+from lineagehub.store.queries.marquez.columns import column_lineage_of
 from lineagehub.store.queries.marquez.identities import dataset_version
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.runs import LARGEST_FACET, LARGEST_LISTED_FACET
@@ -51,6 +51,10 @@ _LITTLE_FACETS = (
     " FROM read_lineage_dataset_facets(ns = {ns:String})"
     f" WHERE Part = 'facets' AND Facet IN ('dataSource', 'lifecycleStateChange') AND {IN_DATASETS}"
 )
+_SCHEMAS = (
+    "SELECT DatasetNamespace, DatasetName, Raw FROM read_lineage_dataset_facets(ns = {ns:String})"  # noqa: S608 a constant
+    f" WHERE Part = 'facets' AND Facet = 'schema' AND {IN_DATASETS} ORDER BY FacetTime"
+)
 _NAMES = (
     "SELECT groupArray(DatasetName) AS names FROM"
     " (SELECT DatasetName FROM read_lineage_datasets(ns = {ns:String}) WHERE DatasetNamespace = {namespace:String}"
@@ -67,10 +71,8 @@ async def datasets_page(tenant: Tenant, namespace: str, limit: int, offset: int)
 
 async def dataset_by_name(tenant: Tenant, name: Name) -> Data | None:
     """Return a dataset by any of its names with all its facets, or None."""
-    canonical = tenant.aliases.name_of(name)
-    if not await dataset_exists(tenant, name):
-        return None
-    return (await datasets(tenant, [canonical], LARGEST_FACET))[0]
+    found = await datasets(tenant, [tenant.aliases.name_of(name)], LARGEST_FACET)
+    return found[0] if found else None
 
 
 async def dataset_exists(tenant: Tenant, name: Name) -> bool:
@@ -85,26 +87,27 @@ async def existing_datasets(tenant: Tenant, names: Iterable[Name]) -> set[Name]:
 
 
 async def datasets(tenant: Tenant, names: list[Name], largest_facet: int) -> list[Data]:
-    """Return the datasets of these canonical names, in this order. `largest_facet`: in bytes of JSON."""
+    """Return the datasets of these canonical names that the tenant has, in this order. `largest_facet`: in bytes of JSON."""
     if not names:
         return []
     nodes = tenant.all_names(names)
-    rows, facet_rows, standing, edges = await asyncio.gather(
+    rows, facet_rows, standing, column_lineage = await asyncio.gather(
         tenant.select_for(_ROWS, nodes),
         tenant.select_for(_FACETS, nodes, largest=largest_facet),
         standings(tenant, names),
-        current_edges(tenant, names),
+        column_lineage_of(tenant, names),
     )
     rows_of, facets_of = _by_name(tenant, rows), _by_name(tenant, facet_rows)
     return [
         _dataset(
             name,
-            rows_of.get(name, []),
+            rows_of[name],
             facets_of.get(name, []),
             standing[name],
-            lineage_by_field(edges.get(name, [])),
+            column_lineage.get(name),
         )
         for name in names
+        if name in rows_of
     ]
 
 
@@ -142,6 +145,18 @@ def _standing(name: Name, facet_rows: Rows, versions: Rows, runs: Rows) -> Stand
         version=dataset_version(name, run_id),
         modified=instant(max((row["ModifiedAt"] for row in runs), default=None)),
     )
+
+
+async def field_types(tenant: Tenant, names: Iterable[Name]) -> dict[tuple[Name, str], str]:
+    """Return the fields that the datasets' schemas have now, with their types; empty where there is none."""
+    types: dict[tuple[Name, str], str] = {}
+    for row in await tenant.select_for(_SCHEMAS, tenant.all_names(names)):
+        name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
+        fields = orjson.loads(row["Raw"]).get("fields")
+        for field in fields if isinstance(fields, list) else ():
+            if isinstance(field, dict) and isinstance(field.get("name"), str):
+                types[(name, field["name"])] = str(field.get("type") or "")
+    return types
 
 
 def facets_at_once(rows: Rows) -> dict[str, str]:

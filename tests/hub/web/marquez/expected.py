@@ -14,8 +14,10 @@ from tests.hub.web.marquez.history import (
     AUDIT_RUN,
     COLUMNS,
     COUNTRY,
+    CREATE,
     DATASET_DOCUMENTATION,
     DATASET_TAGS,
+    DROP,
     ERROR,
     FIRST_LOAD,
     JOB_DOCUMENTATION,
@@ -39,7 +41,6 @@ from tests.hub.web.marquez.history import (
     STATISTICS,
     SUMMARY,
     SYMLINKS,
-    facet,
 )
 
 Document = dict[str, Any]
@@ -54,8 +55,6 @@ SUMMARY_VERSION = "780d4b37-4df5-5040-b8d1-d9337757e9fb"
 COUNTRY_VERSION = "a2a4d2bc-2d4b-5936-97aa-e6de5554687d"
 
 PARENT_ARGUMENTS = {"run_id": PARENT_RUN, "name": "etl", "namespace": "prod/eu"}
-CREATE = facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="CREATE")
-DROP = facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="DROP")
 
 
 def version_of(name: Document, version: str) -> Document:
@@ -132,7 +131,7 @@ REPORTS_RUN = {
     "outputDatasetVersions": [read_or_written(SUMMARY, SUMMARY_VERSION)],
     "facets": {},
 }
-AUDITS_RUN = {
+AUDITS_RUN: Document = {
     "id": AUDIT_RUN,
     "createdAt": "2024-03-01T13:00:00Z",
     "updatedAt": "2024-03-01T13:00:00Z",
@@ -271,7 +270,7 @@ ORDERS_DATASET = {
     "facets": {**ORDERS_FACETS, "lifecycleStateChange": CREATE},
     "deleted": False,
 }
-COUNTRY_FIELDS = [{"name": "id", "type": "INT", "tags": [], "description": None}]
+COUNTRY_FIELDS: list[Document] = [{"name": "id", "type": "INT", "tags": [], "description": None}]
 COUNTRY_DATASET = {
     "id": COUNTRY,
     "type": "DB_TABLE",

@@ -47,10 +47,10 @@ def facet(name: str, /, **members: Any) -> dict[str, Any]:
     }
 
 
-PARENT = facet(
-    "ParentRunFacet", run={"runId": PARENT_RUN}, job={"namespace": "prod/eu", "name": "etl"}
+PARENT = facet("ParentRunFacet", run={"runId": PARENT_RUN}, job={"namespace": "prod/eu", "name": "etl"})
+NOMINAL = facet(
+    "NominalTimeRunFacet", nominalStartTime="2024-03-01T10:00:00+01:00", nominalEndTime="2024-03-01T11:00:00Z"
 )
-NOMINAL = facet("NominalTimeRunFacet", nominalStartTime="2024-03-01T10:00:00+01:00", nominalEndTime="2024-03-01T11:00:00Z")
 SQL = facet("SQLJobFacet", query="INSERT INTO orders SELECT * FROM raw")
 LOCATION = facet("SourceCodeLocationJobFacet", type="git", url="https://example.com/etl.py")
 JOB_DOCUMENTATION = facet("DocumentationJobFacet", description="Loads the orders.")
@@ -80,17 +80,32 @@ SYMLINKS = facet("SymlinksDatasetFacet", identifiers=[{**ORDERS_ALIAS, "type": "
 COLUMNS = facet(
     "ColumnLineageDatasetFacet",
     fields={
-        "id": {"inputFields": [{**RAW, "field": "id"}], "transformationType": "IDENTITY", "transformationDescription": "As is."},
+        "id": {
+            "inputFields": [{**RAW, "field": "id"}],
+            "transformationType": "IDENTITY",
+            "transformationDescription": "As is.",
+        },
         "amount": {
             "inputFields": [
-                {**RAW, "field": "price", "transformations": [{"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "Cast."}]}
+                {
+                    **RAW,
+                    "field": "price",
+                    "transformations": [{"type": "DIRECT", "subtype": "TRANSFORMATION", "description": "Cast."}],
+                }
             ]
         },
     },
 )
-SUMMARY_COLUMNS = facet("ColumnLineageDatasetFacet", fields={"total": {"inputFields": [{**ORDERS_ALIAS, "field": "amount"}]}})
+SUMMARY_COLUMNS = facet(
+    "ColumnLineageDatasetFacet", fields={"total": {"inputFields": [{**ORDERS_ALIAS, "field": "amount"}]}}
+)
 STATISTICS = facet("OutputStatisticsOutputDatasetFacet", rowCount=7)
-ASSERTIONS = facet("DataQualityAssertionsDatasetFacet", assertions=[{"assertion": "not_null", "success": True, "column": "id"}])
+ASSERTIONS = facet(
+    "DataQualityAssertionsDatasetFacet", assertions=[{"assertion": "not_null", "success": True, "column": "id"}]
+)
+CREATE = facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="CREATE")
+DROP = facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="DROP")
+SECRET_TAGS = facet("TagsDatasetFacet", tags=[{"key": "secret", "value": "1"}])
 ERROR = facet("ErrorMessageRunFacet", message="Out of disk.", programmingLanguage="PYTHON")
 
 
@@ -112,7 +127,16 @@ def run_event(
 
 def events() -> list[dict[str, Any]]:
     """Return the tenant's events, in the order of their times."""
-    load = {**LOAD, "facets": {"sql": SQL, "sourceCodeLocation": LOCATION, "documentation": JOB_DOCUMENTATION, "jobType": JOB_TYPE, "tags": JOB_TAGS}}
+    load = {
+        **LOAD,
+        "facets": {
+            "sql": SQL,
+            "sourceCodeLocation": LOCATION,
+            "documentation": JOB_DOCUMENTATION,
+            "jobType": JOB_TYPE,
+            "tags": JOB_TAGS,
+        },
+    }
     raw = {**RAW, "facets": {"schema": RAW_SCHEMA}, "inputFacets": {"dataQualityAssertions": ASSERTIONS}}
     orders = {
         **ORDERS,
@@ -126,7 +150,7 @@ def events() -> list[dict[str, Any]]:
         },
         "outputFacets": {"outputStatistics": STATISTICS},
     }
-    old_orders = {**ORDERS, "facets": {"schema": OLD_SCHEMA, "lifecycleStateChange": facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="CREATE")}}
+    old_orders = {**ORDERS, "facets": {"schema": OLD_SCHEMA, "lifecycleStateChange": CREATE}}
     summary = {**SUMMARY, "facets": {"schema": SUMMARY_SCHEMA, "columnLineage": SUMMARY_COLUMNS}}
     return [
         run_event("START", "2024-03-01T10:00:00Z", FIRST_LOAD, load, [raw], [old_orders], parent=PARENT),
@@ -146,7 +170,13 @@ def events() -> list[dict[str, Any]]:
         },
         {
             "eventTime": "2024-03-01T09:00:00Z",
-            "dataset": {**COUNTRY, "facets": {"schema": OLD_SCHEMA, "lifecycleStateChange": facet("LifecycleStateChangeDatasetFacet", lifecycleStateChange="DROP")}},
+            "dataset": {
+                **COUNTRY,
+                "facets": {
+                    "schema": OLD_SCHEMA,
+                    "lifecycleStateChange": DROP,
+                },
+            },
             "producer": PRODUCER,
             "schemaURL": f"{SPEC}/DatasetEvent",
         },
@@ -155,7 +185,10 @@ def events() -> list[dict[str, Any]]:
 
 def other_tenants_events() -> list[dict[str, Any]]:
     """Return the events of another tenant, in the same namespaces of OpenLineage."""
-    secret = {**OTHER_TENANTS_DATASET, "facets": {"schema": SCHEMA, "tags": facet("TagsDatasetFacet", tags=[{"key": "secret", "value": "1"}])}}
+    secret = {
+        **OTHER_TENANTS_DATASET,
+        "facets": {"schema": SCHEMA, "tags": facet("TagsDatasetFacet", tags=[{"key": "secret", "value": "1"}])},
+    }
     return [run_event("COMPLETE", "2024-03-01T11:30:00Z", OTHER_TENANTS_RUN, OTHER_TENANTS_JOB, [RAW], [secret])]
 
 
