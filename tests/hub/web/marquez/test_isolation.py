@@ -46,7 +46,7 @@ def paths() -> list[tuple[str, str]]:
     """Return every route with names that exist in team-a."""
     found = []
     for endpoint in MARQUEZ_ENDPOINTS:
-        _, api, version, rest = endpoint.path.split("/", 3)[0], *endpoint.path.lstrip("/").split("/", 3)[1:]
+        _, _, version, rest = endpoint.path.lstrip("/").split("/", 3)
         template = f"/{rest}"
         path = template
         if "{dataset}" in path:
@@ -56,7 +56,7 @@ def paths() -> list[tuple[str, str]]:
         for name, value in PATHS.items():
             path = path.replace(name, value)
         query = QUERIES.get(template, "period=DAY" if template.startswith("/stats") else "limit=100")
-        found.append((f"/marquez/{api}/{version}", f"{path}?{query}"))
+        found.append((f"/marquez/api/{version}", f"{path}?{query}"))
     return found
 
 
