@@ -112,8 +112,16 @@ class Links(Protocol):
         """Tell whether the namespace was read whole."""
 
 
-async def open_links(clickhouse: ClickHouse, namespace: str, aliases: Aliases, as_of: datetime | None) -> Links:
-    """Return the links of a namespace, now or as of an aware time, datasets by their canonical names."""
+async def open_links(
+    clickhouse: ClickHouse, namespace: str, aliases: Aliases, as_of: datetime | None, *, few: bool = False
+) -> Links:
+    """Return the links of a namespace, now or as of an aware time, datasets by their canonical names.
+
+    `few`: those of a few nodes will be asked for, once; so the namespace is not read whole.
+    """
+    if few:
+        declared = await _declared(clickhouse, namespace, aliases, as_of)
+        return LinksByLevel(clickhouse, namespace, aliases, as_of, declared)
     size, declared = await asyncio.gather(
         clickhouse.select(_SIZE, {"ns": namespace}), _declared(clickhouse, namespace, aliases, as_of)
     )

@@ -12,7 +12,7 @@ import orjson
 
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.graph_nodes import member
-from lineagehub.store.queries.links import IN_JOBS, Links, Parameters, open_links
+from lineagehub.store.queries.links import IN_JOBS, Parameters, open_links
 from lineagehub.store.queries.marquez.identities import job_uuid, job_version
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.runs import LARGEST_FACET, LARGEST_LISTED_FACET, latest_runs, runs_by_id
@@ -23,6 +23,8 @@ from lineagehub.store.queries.node_ids import Node
 LATEST_RUNS = 10
 """As many as Marquez shows."""
 MAXIMUM_VERSIONS = 10_000
+FEW_JOBS = 400
+"""For so many jobs their own links are read, and not those of all."""
 
 TYPES_BY_STATE = {
     "NEW": ("", "OTHER"),
@@ -172,15 +174,14 @@ async def _jobs(tenant: Tenant, rows: Rows, largest_facet: int) -> list[Data]:
     if not rows:
         return []
     jobs = [Node("job", row["JobNamespace"], row["JobName"]) for row in rows]
-    links, facet_rows, runs = await asyncio.gather(
-        open_links(tenant.clickhouse, tenant.namespace, tenant.aliases, None),
+    datasets, facet_rows, runs = await asyncio.gather(
+        _datasets_of(tenant, jobs),
         tenant.select_for(_FACETS, jobs, largest=largest_facet),
         latest_runs(tenant, jobs, LATEST_RUNS),
     )
     facets: dict[Name, dict[str, str]] = {}
     for row in facet_rows:
         facets.setdefault((row["JobNamespace"], row["JobName"]), {})[row["Facet"]] = row["Raw"]
-    datasets = await _datasets_of(links, jobs)
     versions = await current_versions(tenant, jobs, runs)
     return [
         _job(row, facets.get(name, {}), datasets[name], runs.get(name), versions.get(name))
@@ -189,7 +190,8 @@ async def _jobs(tenant: Tenant, rows: Rows, largest_facet: int) -> list[Data]:
     ]
 
 
-async def _datasets_of(links: Links, jobs: list[Node]) -> dict[Name, tuple[list[Data], list[Data]]]:
+async def _datasets_of(tenant: Tenant, jobs: list[Node]) -> dict[Name, tuple[list[Data], list[Data]]]:
+    links = await open_links(tenant.clickhouse, tenant.namespace, tenant.aliases, None, few=len(jobs) <= FEW_JOBS)
     wanted = set(jobs)
     found: dict[Node, tuple[list[Node], list[Node]]] = {job: ([], []) for job in jobs}
     for origin, destination in await links.of(jobs):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.marquez.identities import dataset_version
-from lineagehub.store.queries.marquez.runs import run_datasets, runs_by_id
+from lineagehub.store.queries.marquez.runs import datasets_of_runs, runs_by_id
 from lineagehub.store.queries.marquez.tenant import Data, Tenant
 
 MAXIMUM_RUNS = 2_000
@@ -18,10 +20,9 @@ async def upstream_runs(tenant: Tenant, run_id: str, depth: int) -> list[Data] |
     frontier = [run_id]
     for _ in range(depth + 1):
         levels.append(frontier)
-        for row in await run_datasets(tenant, frontier):
-            if row["Direction"] == "input":
-                name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
-                inputs.setdefault(row["RunId"], {})[name] = row["Writer"]
+        for dataset in await datasets_of_runs(tenant, frontier):
+            if dataset.direction == "input":
+                inputs.setdefault(dataset.run_id, {})[dataset.name] = dataset.writer
         known = {run for level in levels for run in level}
         writers = {writer for run in frontier for writer in inputs.get(run, {}).values() if writer}
         frontier = sorted(writers - known)[: MAXIMUM_RUNS - len(known)]
@@ -30,15 +31,15 @@ async def upstream_runs(tenant: Tenant, run_id: str, depth: int) -> list[Data] |
     runs = await runs_by_id(tenant, (run for level in levels for run in level))
     if run_id not in runs:
         return None
+    jobs = await _jobs(tenant, runs)
     return [
         _upstream_run(runs[run], *jobs[run], inputs.get(run, {}))
         for level in levels
-        for jobs in [await _jobs(tenant, level)]
         for run in sorted((run for run in level if run in runs and run in jobs), key=lambda run: (jobs[run][1], run))
     ]
 
 
-async def _jobs(tenant: Tenant, run_ids: list[str]) -> dict[str, Name]:
+async def _jobs(tenant: Tenant, run_ids: Iterable[str]) -> dict[str, Name]:
     rows = await tenant.select_for_runs(
         "SELECT RunId, JobId.1 AS JobNamespace, JobId.2 AS JobName FROM read_lineage_runs(ns = {ns:String})"
         " WHERE RunId IN {runs:Array(String)}",

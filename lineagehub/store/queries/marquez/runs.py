@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -16,6 +17,7 @@ from lineagehub.store.queries.links import IN_JOBS
 from lineagehub.store.queries.marquez.identities import dataset_version, job_version
 from lineagehub.store.queries.marquez.instants import instant, instant_sent
 from lineagehub.store.queries.marquez.tenant import Data, Rows, Tenant
+from lineagehub.store.queries.marquez.writers import writers_before
 from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.runs import STATES
 
@@ -41,46 +43,22 @@ _DATASET_FACETS = (
     " AND length(Raw) <= {largest:UInt32} ORDER BY Facet"
 )
 _DATASETS = """
-WITH
-    named AS
-    (
-        SELECT RunId, toString(Direction) AS Direction, (toString(DatasetNamespace), DatasetName) AS Dataset, min(EventTime) AS At
-        FROM read_lineage_run_datasets(ns = {ns:String})
-        WHERE (JobNamespace, JobName, RunId) IN
-            (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {ns:String}) WHERE RunId IN {runs:Array(String)})
-        GROUP BY RunId, Direction, Dataset
-    ),
-    aliases AS
-    (
-        SELECT arrayJoin(Names) AS Name, min(arrayMin(Names)) AS Key
-        FROM
-        (
-            SELECT arrayPushFront(groupArray((AliasNamespace, AliasName)), (toString(DatasetNamespace), DatasetName)) AS Names
-            FROM read_lineage_symlinks(ns = {ns:String}) GROUP BY DatasetNamespace, DatasetName
-        )
-        GROUP BY Name
-    )
-SELECT n.RunId AS RunId, n.Direction AS Direction, n.Dataset.1 AS DatasetNamespace, n.Dataset.2 AS DatasetName, v.Writer AS Writer
-FROM
-(
-    SELECT named.*, if(a.Name.2 = '', Dataset, a.Key) AS OneName
-    FROM named LEFT JOIN aliases AS a ON a.Name = Dataset
-) AS n
-ASOF LEFT JOIN
-(
-    SELECT RunId AS Writer, CreatedAt, if(a.Name.2 = '', Dataset, a.Key) AS OneName
-    FROM
-    (
-        SELECT RunId, CreatedAt, (toString(DatasetNamespace), DatasetName) AS Dataset
-        FROM read_lineage_dataset_versions(ns = {ns:String})
-        WHERE (DatasetNamespace, DatasetName) IN
-            (SELECT Dataset.1, Dataset.2 FROM named WHERE Direction = 'input' UNION ALL SELECT Name.1, Name.2 FROM aliases)
-    ) AS written
-    LEFT JOIN aliases AS a ON a.Name = Dataset
-) AS v ON n.OneName = v.OneName AND n.At > v.CreatedAt
+SELECT RunId, toString(Direction) AS Direction, DatasetNamespace, DatasetName, min(EventTime) AS At
+FROM read_lineage_run_datasets(ns = {ns:String})
+WHERE (JobNamespace, JobName, RunId) IN
+    (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {ns:String}) WHERE RunId IN {runs:Array(String)})
+GROUP BY RunId, Direction, DatasetNamespace, DatasetName
 ORDER BY DatasetNamespace, DatasetName
 """
-"""A version that was written under another name of the dataset is found where one dataset declares all of its names."""
+
+
+class RunDataset(NamedTuple):
+    """A dataset that a run read or wrote, and the run that wrote that version of it; empty if none is known."""
+
+    run_id: str
+    direction: str
+    name: Name
+    writer: str
 
 
 async def runs_by_id(
@@ -93,12 +71,13 @@ async def runs_by_id(
     rows, facets, datasets, dataset_facets = await asyncio.gather(
         tenant.select_for_runs(_RUNS, wanted),
         tenant.select_for_runs(_FACETS, wanted, largest=largest_facet),
-        run_datasets(tenant, wanted),
+        datasets_of_runs(tenant, wanted),
         tenant.select_for_runs(_DATASET_FACETS, wanted, largest=largest_facet),
     )
-    facets_of = _grouped(facets)
-    datasets_of = _grouped(datasets)
-    dataset_facets_of = _grouped(dataset_facets)
+    facets_of, dataset_facets_of = _grouped(facets), _grouped(dataset_facets)
+    datasets_of: dict[str, list[RunDataset]] = {}
+    for dataset in datasets:
+        datasets_of.setdefault(dataset.run_id, []).append(dataset)
     return {
         (run_id := row["RunId"]): _run(
             tenant, row, facets_of.get(run_id, []), datasets_of.get(run_id, []), dataset_facets_of.get(run_id, [])
@@ -112,9 +91,18 @@ async def run_by_id(tenant: Tenant, run_id: str) -> Data | None:
     return (await runs_by_id(tenant, [run_id], LARGEST_FACET)).get(run_id)
 
 
-async def run_datasets(tenant: Tenant, run_ids: Iterable[str]) -> Rows:
-    """Return a row for each dataset of each run, with the run that wrote the version which it read; empty if none is known."""
-    return await tenant.select_for_runs(_DATASETS, run_ids)
+async def datasets_of_runs(tenant: Tenant, run_ids: Iterable[str]) -> list[RunDataset]:
+    """Return what each run read and wrote, by the datasets' canonical names, sorted."""
+    first: dict[tuple[str, str, Name], str] = {}
+    for row in await tenant.select_for_runs(_DATASETS, run_ids):
+        key = row["RunId"], row["Direction"], tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
+        first[key] = min(first.get(key, row["At"]), row["At"])
+    reads = {(name, at) for (_, direction, name), at in first.items() if direction == "input"}
+    writers = await writers_before(tenant, reads)
+    return [
+        RunDataset(run_id, direction, name, writers.get((name, at), "") if direction == "input" else run_id)
+        for (run_id, direction, name), at in sorted(first.items())
+    ]
 
 
 async def runs_of_job(tenant: Tenant, job: Name, limit: int, offset: int) -> list[Data]:
@@ -200,13 +188,10 @@ def _grouped(rows: Rows) -> dict[str, Rows]:
     return groups
 
 
-def _run(tenant: Tenant, row: Data, facets: Rows, datasets: Rows, dataset_facets: Rows) -> Data:
+def _run(tenant: Tenant, row: Data, facets: Rows, datasets: list[RunDataset], dataset_facets: Rows) -> Data:
     job = row["JobNamespace"], row["JobName"]
     nominal_start, nominal_end = instant_sent(row["NominalStart"]), instant_sent(row["NominalEnd"])
-    versions = {
-        direction: _versions(tenant, row["RunId"], direction, datasets, dataset_facets)
-        for direction in ("input", "output")
-    }
+    versions = {direction: _versions(tenant, direction, datasets, dataset_facets) for direction in ("input", "output")}
     return {
         "id": row["RunId"],
         "createdAt": instant(row["Created"]),
@@ -225,27 +210,23 @@ def _run(tenant: Tenant, row: Data, facets: Rows, datasets: Rows, dataset_facets
     }
 
 
-def _versions(tenant: Tenant, run_id: str, direction: str, datasets: Rows, dataset_facets: Rows) -> list[Data]:
+def _versions(tenant: Tenant, direction: str, datasets: list[RunDataset], dataset_facets: Rows) -> list[Data]:
     facets: dict[Name, Data] = {}
     for row in dataset_facets:
         if row["Direction"] == direction:
             name = tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"]))
             facets.setdefault(name, {})[row["Facet"]] = orjson.loads(row["Raw"])
-    writers = {
-        tenant.aliases.name_of((row["DatasetNamespace"], row["DatasetName"])): row["Writer"]
-        for row in datasets
-        if row["Direction"] == direction
-    }
     return [
         {
             "datasetVersionId": {
-                "namespace": name[0],
-                "name": name[1],
-                "version": dataset_version(name, writer if direction == "input" else run_id),
+                "namespace": dataset.name[0],
+                "name": dataset.name[1],
+                "version": dataset_version(dataset.name, dataset.writer),
             },
-            "facets": facets.get(name, {}),
+            "facets": facets.get(dataset.name, {}),
         }
-        for name, writer in writers.items()
+        for dataset in datasets
+        if dataset.direction == direction
     ]
 
 

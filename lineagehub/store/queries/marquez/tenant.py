@@ -11,6 +11,7 @@ from lineagehub.store.queries.aliases import Aliases, Name, read_aliases
 from lineagehub.store.queries.links import chunks, names_of
 from lineagehub.store.queries.node_ids import Node
 
+Value = str | int | Sequence[str] | Sequence[int]
 Data = dict[str, Any]
 Rows = list[dict[str, Any]]
 
@@ -26,18 +27,18 @@ class Tenant:
     namespace: str
     aliases: Aliases
 
-    async def select(self, sql: str, **parameters: str | int | Sequence[str]) -> Rows:
+    async def select(self, sql: str, **parameters: Value) -> Rows:
         """Return the rows of a query over views that take `{ns:String}`."""
         return await self.clickhouse.select(sql, {"ns": self.namespace, **parameters})
 
-    async def select_for(self, sql: str, nodes: Iterable[Node], **parameters: str | int | Sequence[str]) -> Rows:
+    async def select_for(self, sql: str, nodes: Iterable[Node], **parameters: Value) -> Rows:
         """Return the rows of a query that names nodes by IN_JOBS or IN_DATASETS, asked as often as it takes."""
         rows: Rows = []
         for chunk in chunks(nodes):
             rows += await self.select(sql, **names_of(chunk), **parameters)
         return rows
 
-    async def select_for_runs(self, sql: str, run_ids: Iterable[str], **parameters: str | int | Sequence[str]) -> Rows:
+    async def select_for_runs(self, sql: str, run_ids: Iterable[str], **parameters: Value) -> Rows:
         """Return the rows of a query that names runs by `{runs:Array(String)}`, asked as often as it takes."""
         wanted = sorted(set(run_ids))
         rows: Rows = []
