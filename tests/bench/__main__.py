@@ -30,6 +30,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="web_otlp: how long the load of one round lasts.")
     parser.add_argument("--spans", type=int, help="telemetry_store: spans of one round.")
     parser.add_argument("--sizes", type=_sizes, help="Spans a request or record, separated by commas.")
+    parser.add_argument("--requests", type=int, help="lineage_graph: reads of one round and case.")
+    parser.add_argument("--runs", type=_sizes, help="lineage_graph: runs a job, separated by commas.")
     parser.add_argument("--json", action="store_true", help="Print the whole result as JSON.")
     parser.add_argument("--keep", action="store_true", help="Write the result to tests/bench/results/.")
     asked = parser.parse_args()

@@ -52,7 +52,11 @@ def measure(parameters: Parameters, directory: Path) -> list[Measurement]:
                 with start_lineagehub(environment, directory / "web.log", "serve", "--json") as (web, ready):
                     for _ in range(parameters.rounds):
                         for nodes in DEPTHS:
+                            reads = parameters.requests + WARM_UP_REQUESTS
+                            web_before, server_before = cpu_seconds(web.pid), cpu_seconds(server.pid)
                             values = _read(ready["url"], stack.api_key, nodes, parameters.requests)
+                            values["web_cpu_ms"] = (cpu_seconds(web.pid) - web_before) / reads * 1_000
+                            values["server_cpu_ms"] = (cpu_seconds(server.pid) - server_before) / reads * 1_000
                             values["web_rss_mib"] = resident_mebibytes(web.pid)
                             measurements.append(Measurement(f"{nodes:,} nodes, {runs} runs a job", nodes, values))
     return measurements

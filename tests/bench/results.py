@@ -53,10 +53,10 @@ def write(result: dict[str, Any], suffix: str) -> Path:
 def table(result: dict[str, Any]) -> str:
     """Return the summary as a Markdown table: median (least to most)."""
     summary = result["summary"]
-    names = list(next(iter(summary.values())))
+    names = list(dict.fromkeys(name for values in summary.values() for name in values))
     lines = ["| case | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for case, values in summary.items():
-        lines.append(f"| {case} | " + " | ".join(_cell(values[name]) for name in names) + " |")
+        lines.append(f"| {case} | " + " | ".join(_cell(values.get(name)) for name in names) + " |")
     return "\n".join(lines)
 
 
@@ -71,7 +71,9 @@ def _summary(measurements: Sequence[Measurement]) -> dict[str, dict[str, float]]
     }
 
 
-def _cell(value: dict[str, float]) -> str:
+def _cell(value: dict[str, float] | None) -> str:
+    if value is None:
+        return ""
     return f"{_number(value['median'])} ({_number(value['least'])}-{_number(value['most'])})"
 
 

@@ -5,9 +5,9 @@
 -- at one event time the greater value wins. What is not provided makes no row, so it changes nothing; a facet that is sent again replaces
 -- its former self, and `_deleted` is a value like others, honoured by the read_ views.
 
--- The facets of one map that are objects and not quarantined. `pointer` is the map's JSON pointer, `quarantined` the pointers of malformed facets.
+-- The facets of one map that are objects, and no texts that look like one, and not quarantined. `pointer` is the map's JSON pointer, `quarantined` the pointers of malformed facets.
 CREATE FUNCTION IF NOT EXISTS lineagehub_facets {on_cluster} AS (facets, pointer, quarantined) -> arrayFilter(
-    facet -> startsWith(facet.2, '{{') AND NOT has(quarantined, concat(pointer, '/', replaceAll(replaceAll(facet.1, '~', '~0'), '/', '~1'))),
+    facet -> startsWith(facet.2, '{{') AND isValidJSON(facet.2) AND NOT has(quarantined, concat(pointer, '/', replaceAll(replaceAll(facet.1, '~', '~0'), '/', '~1'))),
     CAST(facets, 'Array(Tuple(String, String))')
 );
 

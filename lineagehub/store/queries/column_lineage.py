@@ -106,15 +106,22 @@ async def _find(
             {"ns": namespace, **names_of(chunk)},
         )
         known |= {(row["DatasetNamespace"], row["DatasetName"]) for row in rows}
-    for dataset, field in candidates:
-        if dataset[1:] not in known and dataset[1:] not in aliases.canonical:
+    canonical = {dataset: Node("dataset", *aliases.name_of(dataset[1:])) for dataset, _ in candidates}
+    fields: dict[Node, set[str]] = {}
+    for edge in await edges.into(canonical.values()):
+        fields.setdefault(edge.destination.dataset, set()).add(edge.destination.field)
+    for edge in await edges.out_of(canonical.values()):
+        fields.setdefault(edge.origin.dataset, set()).add(edge.origin.field)
+    for candidate, field in candidates:
+        dataset = canonical[candidate]
+        # What no event has named by itself may be an alias, or an end of an edge that another's facet declares.
+        if candidate[1:] not in known and candidate[1:] not in aliases.canonical and dataset not in fields:
             continue
-        dataset = Node("dataset", *aliases.name_of(dataset[1:]))
-        into, out = await edges.into([dataset]), await edges.out_of([dataset])
-        fields = {edge.destination.field for edge in into} | {edge.origin.field for edge in out}
+        of_dataset = fields.get(dataset, set())
         if not field:
-            return [Column(dataset, name) for name in sorted(fields | {""})]
-        if field in fields or field in await _field_types(clickhouse, namespace, dataset, aliases):
+            return [Column(dataset, name) for name in sorted(of_dataset | {""})]
+        types = await _types(clickhouse, namespace, {dataset}, aliases)
+        if field in of_dataset or Column(dataset, field) in types:
             return [Column(dataset, field), Column(dataset, "")]
     return []
 
@@ -139,11 +146,6 @@ async def _follow(
         if not frontier:
             break
     return columns, found, False
-
-
-async def _field_types(clickhouse: ClickHouse, namespace: str, dataset: Node, aliases: Aliases) -> dict[str, str]:
-    types = await _types(clickhouse, namespace, {dataset}, aliases)
-    return {column.field: kind for column, kind in types.items()}
 
 
 async def _types(clickhouse: ClickHouse, namespace: str, datasets: set[Node], aliases: Aliases) -> dict[Column, str]:

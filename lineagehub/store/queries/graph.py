@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.aliases import Aliases, read_aliases
 from lineagehub.store.queries.graph_nodes import NodeReader
-from lineagehub.store.queries.links import AS_OF, CHUNK, SPLITS, Link, Links, open_links
+from lineagehub.store.queries.links import AS_OF, CHUNK, SPLITS, Link, Links, is_small, open_links
 from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.node_ids import NodeId as NodeId
 from lineagehub.store.queries.runs import RunSummary
@@ -113,10 +113,12 @@ async def open_graph(
     clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
 ) -> tuple[Node, Links, Aliases] | None:
     """Return the node that an id means, by its canonical name, with the links and aliases around it; None if there is none."""
-    aliases = await read_aliases(clickhouse, namespace)
-    named, links = await asyncio.gather(
-        _find_named(clickhouse, namespace, node, as_of), open_links(clickhouse, namespace, aliases, as_of)
+    aliases, named, whole = await asyncio.gather(
+        read_aliases(clickhouse, namespace),
+        _find_named(clickhouse, namespace, node, as_of),
+        is_small(clickhouse, namespace),
     )
+    links = await open_links(clickhouse, namespace, aliases, as_of, whole=whole)
     candidates = [named] if named else node.nodes()
     for candidate in candidates:
         known = candidate if node.kind == "job" else Node("dataset", *aliases.name_of(candidate[1:]))

@@ -14,7 +14,7 @@ import orjson
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.aliases import Aliases
-from lineagehub.store.queries.links import AS_OF, IN_DATASETS, IN_JOBS, Link, Parameters, chunks, names_of
+from lineagehub.store.queries.links import AS_OF, IN_DATASETS, IN_JOBS, ONE_THREAD, Link, Parameters, chunks, names_of
 from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.runs import latest_runs
 
@@ -124,10 +124,12 @@ class NodeReader:
         if self._as_of is not None:
             parameters["as_of"] = self._as_of.isoformat()
         if self._whole:
-            return await self._clickhouse.select(f"{sql} 1 {grouping}", parameters)
+            return await self._clickhouse.select(f"{sql} 1 {grouping} {ONE_THREAD}", parameters)
         rows: Rows = []
         for chunk in chunks(nodes):
-            rows += await self._clickhouse.select(f"{sql} {condition} {grouping}", {**parameters, **names_of(chunk)})
+            rows += await self._clickhouse.select(
+                f"{sql} {condition} {grouping} {ONE_THREAD}", {**parameters, **names_of(chunk)}
+            )
         return rows
 
 

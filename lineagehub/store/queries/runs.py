@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.facets import run_facets
-from lineagehub.store.queries.links import AS_OF, IN_JOBS, Parameters, names_of
+from lineagehub.store.queries.links import AS_OF, IN_JOBS, ONE_THREAD, Parameters, names_of
 from lineagehub.store.queries.node_ids import Node
 
 STATES = {"COMPLETE": "COMPLETED", "FAIL": "FAILED", "ABORT": "ABORTED", "START": "RUNNING", "RUNNING": "RUNNING"}
@@ -133,7 +133,7 @@ async def latest_runs(
     latest = (_LATEST_AS_OF if as_of else _LATEST_NOW) + ("1" if jobs is None else IN_JOBS)
     is_over = f", {f'Ended <= {AS_OF}' if as_of else '1'} AS IsOver"
     rows = await clickhouse.select(
-        f"SELECT {_COLUMNS} {is_over} FROM read_lineage_runs(ns = {{ns:String}}) WHERE RunId IN ({latest})",  # noqa: S608 constants
+        f"SELECT {_COLUMNS} {is_over} FROM read_lineage_runs(ns = {{ns:String}}) WHERE RunId IN ({latest}) {ONE_THREAD}",  # noqa: S608 constants
         parameters,
     )
     return {(row["JobNamespace"], row["JobName"]): summary(row) for row in rows}

@@ -12,7 +12,7 @@ import orjson
 
 from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.graph_nodes import member
-from lineagehub.store.queries.links import IN_JOBS, Parameters, open_links
+from lineagehub.store.queries.links import IN_JOBS, Parameters, is_small, open_links
 from lineagehub.store.queries.marquez.identities import job_uuid, job_version
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.runs import LARGEST_FACET, LARGEST_LISTED_FACET, latest_runs, runs_by_id
@@ -191,7 +191,8 @@ async def _jobs(tenant: Tenant, rows: Rows, largest_facet: int) -> list[Data]:
 
 
 async def _datasets_of(tenant: Tenant, jobs: list[Node]) -> dict[Name, tuple[list[Data], list[Data]]]:
-    links = await open_links(tenant.clickhouse, tenant.namespace, tenant.aliases, None, few=len(jobs) <= FEW_JOBS)
+    whole = len(jobs) > FEW_JOBS and await is_small(tenant.clickhouse, tenant.namespace)
+    links = await open_links(tenant.clickhouse, tenant.namespace, tenant.aliases, None, whole=whole)
     wanted = set(jobs)
     found: dict[Node, tuple[list[Node], list[Node]]] = {job: ([], []) for job in jobs}
     for origin, destination in await links.of(jobs):
