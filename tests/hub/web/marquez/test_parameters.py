@@ -204,3 +204,11 @@ async def test_names_that_look_like_sql_are_only_names(marquez: RunningWeb) -> N
 async def test_upstream_of_a_run_ends_where_nobody_wrote(marquez: RunningWeb) -> None:
     runs = (await read(marquez, f"/runlineage/upstream?runId={REPORT_RUN}&depth=100"))["runs"]
     assert [run["run"]["id"] for run in runs] == [REPORT_RUN, SECOND_LOAD]
+
+
+async def test_a_store_that_is_away_is_503_in_the_same_shape(web: RunningWeb) -> None:
+    url = "/marquez/api/v1/jobs"
+    async with web.client.get(url, headers=web.headers("reader")) as answer:
+        body = await answer.json()
+        assert (answer.status, body.keys(), body["code"]) == (503, {"code", "message"}, 503)
+        assert int(answer.headers["Retry-After"]) >= 1
