@@ -46,5 +46,5 @@ async def list_marquez_events(request: web.Request) -> web.Response:
         only_runs=True,
     )
     # Marquez's page goes through both lists of every event.
-    events = [{"inputs": [], "outputs": [], **event} for event in page.events]
+    events = [event | {side: event.get(side) or [] for side in ("inputs", "outputs")} for event in page.events]
     return json_answer({"events": events, "totalCount": page.totalCount})

@@ -64,6 +64,7 @@ def _intervals(request: web.Request) -> list[Interval]:
     if not query.timezone:
         raise refuse_parameters([Fault("/timezone", "must be given for the period WEEK.")])
     try:
-        return days_of_week(now, ZoneInfo(query.timezone))
+        # The plus of Etc/GMT+5, not encoded, has become a space.
+        return days_of_week(now, ZoneInfo(query.timezone.replace(" ", "+")))
     except (ValueError, OSError, KeyError) as error:
         raise refuse_parameters([Fault("/timezone", "must be a name of the IANA time zone database.")]) from error

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import asyncio
 
+from lineagehub.store.queries.aliases import Name
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.marquez.datasets import Standing, standings
 from lineagehub.store.queries.marquez.identities import job_uuid
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.jobs import job_type, simple_name
-from lineagehub.store.queries.marquez.runs import runs_by_id
+from lineagehub.store.queries.marquez.runs import latest_runs
 from lineagehub.store.queries.marquez.tenant import Data, Tenant
-from lineagehub.store.queries.node_ids import NodeId
+from lineagehub.store.queries.node_ids import Node, NodeId
 
 
 async def marquez_graph(tenant: Tenant, node: NodeId, depth: int) -> Data | None:
@@ -27,7 +28,7 @@ async def marquez_graph(tenant: Tenant, node: NodeId, depth: int) -> Data | None
     datasets = [shown["data"] for shown in found["graph"] if shown["type"] == "DATASET"]
     names = [(dataset["namespace"], dataset["name"]) for dataset in datasets]
     runs, standing = await asyncio.gather(
-        runs_by_id(tenant, (job["latestRun"]["id"] for job in jobs if job["latestRun"])),
+        latest_runs(tenant, [Node("job", job["namespace"], job["name"]) for job in jobs], 1),
         standings(tenant, names),
     )
     for shown in found["graph"]:
@@ -37,10 +38,10 @@ async def marquez_graph(tenant: Tenant, node: NodeId, depth: int) -> Data | None
     return {"graph": found["graph"]}
 
 
-def _job(job: Data, runs: dict[str, Data]) -> Data:
+def _job(job: Data, runs: dict[Name, list[Data]]) -> Data:
     name = job["namespace"], job["name"]
     parent = (job["parentJob"]["namespace"], job["parentJob"]["name"]) if job["parentJob"] else None
-    run = runs.get(job["latestRun"]["id"]) if job["latestRun"] else None
+    run = next(iter(runs.get(name, ())), None)
     return {
         "id": job["id"],
         "type": job_type(job["type"]),

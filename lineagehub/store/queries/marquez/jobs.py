@@ -49,7 +49,7 @@ _FACETS = (
 )
 _OF_JOB = "JobNamespace = {namespace:String} AND JobName = {name:String}"
 _VERSIONS = f"""
-SELECT Inputs, Outputs, min(CreatedAt) AS FirstAt, max((CreatedAt, RunId)) AS Latest
+SELECT Inputs, Outputs, min(CreatedAt) AS FirstAt, max(CreatedAt) AS LastAt, maxIf((CreatedAt, RunId), RunId != '').2 AS LatestRun
 FROM
 (
     SELECT
@@ -66,7 +66,7 @@ FROM
     WHERE {_OF_JOB} AND RunId != '' AND StateAt.1 = 2 AND NamedDatasets IS NULL
 )
 GROUP BY Inputs, Outputs
-ORDER BY Latest DESC
+ORDER BY LastAt DESC, Inputs, Outputs
 LIMIT {MAXIMUM_VERSIONS}
 """  # noqa: S608 constants
 
@@ -129,7 +129,7 @@ async def job_versions(tenant: Tenant, job: Name) -> list[Data]:
                 "location": location,
                 "inputs": [name_id(name) for name in inputs],
                 "outputs": [name_id(name) for name in outputs],
-                "latestRun": row["Latest"][1],
+                "latestRun": row["LatestRun"],
             },
         )
         known["createdAt"] = min(known["createdAt"], row["FirstAt"])
