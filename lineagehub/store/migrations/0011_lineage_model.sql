@@ -1,46 +1,64 @@
--- The lineage model: what is derived from the raw events. It takes the place of the tables' views of 0003.
+-- The lineage model: what is derived from the raw events. It takes the place of the views of 0003.
 --
 -- An event is parsed once, into lineage_each, and each dataset that it names is a row of lineage_datasets_each; every table is filled from
 -- these two. Nothing depends on the order of arrival or on repetition: every column is a min, a max, or a max of (event time, value), and
 -- at one event time the greater value wins. What is not provided makes no row, so it changes nothing; a facet that is sent again replaces
 -- its former self, and `_deleted` is a value like others, honoured by the read_ views.
 
--- The facets of one map that are objects, and no texts that look like one, and not quarantined. `pointer` is the map's JSON pointer, `quarantined` the pointers of malformed facets.
+-- An event, taken apart in one pass; its facets stay JSON.
+CREATE FUNCTION IF NOT EXISTS lineagehub_event {on_cluster} AS (event) -> JSONExtract(event, 'Tuple(
+    eventTime String,
+    eventType String,
+    producer String,
+    run Tuple(runId String, facets Map(String, String)),
+    job Tuple(namespace String, name String, facets Map(String, String)),
+    inputs Array(Tuple(namespace String, name String, facets Map(String, String), inputFacets Map(String, String))),
+    outputs Array(Tuple(namespace String, name String, facets Map(String, String), outputFacets Map(String, String))),
+    dataset Tuple(namespace String, name String, facets Map(String, String))
+)');
+
+-- The facets of a map that are objects (and no texts that look like one) and are not quarantined. `pointer` is the map's JSON pointer,
+-- `quarantined` the pointers of malformed facets.
 CREATE FUNCTION IF NOT EXISTS lineagehub_facets {on_cluster} AS (facets, pointer, quarantined) -> arrayFilter(
-    facet -> startsWith(facet.2, '{{') AND isValidJSON(facet.2) AND NOT has(quarantined, concat(pointer, '/', replaceAll(replaceAll(facet.1, '~', '~0'), '/', '~1'))),
+    facet -> startsWith(facet.2, '{{') AND isValidJSON(facet.2)
+        AND NOT has(quarantined, concat(pointer, '/', replaceAll(replaceAll(facet.1, '~', '~0'), '/', '~1'))),
     CAST(facets, 'Array(Tuple(String, String))')
 );
 
 -- One facet's JSON, empty if it is not there.
 CREATE FUNCTION IF NOT EXISTS lineagehub_facet {on_cluster} AS (facets, name) -> arrayFirst(facet -> facet.1 = name, facets).2;
 
+-- The datasets of an event, each with its side, its JSON pointer, its names, its facets and those of its side.
+CREATE FUNCTION IF NOT EXISTS lineagehub_event_datasets {on_cluster} AS (parsed, kind) -> arrayConcat(
+    arrayMap(
+        (dataset, number) -> ('input', concat('/inputs/', toString(number - 1)), dataset.1, dataset.2, dataset.3, dataset.4),
+        parsed.inputs, arrayEnumerate(parsed.inputs)
+    ),
+    arrayMap(
+        (dataset, number) -> ('output', concat('/outputs/', toString(number - 1)), dataset.1, dataset.2, dataset.3, dataset.4),
+        parsed.outputs, arrayEnumerate(parsed.outputs)
+    ),
+    arrayMap(
+        dataset -> ('dataset', '/dataset', dataset.1, dataset.2, dataset.3, CAST(map(), 'Map(String, String)')),
+        if(kind = 'dataset', [parsed.dataset], [])
+    )
+);
+
 -- A time before every event time: the one of what was never provided.
 CREATE FUNCTION IF NOT EXISTS lineagehub_never {on_cluster} AS () -> toDateTime64('1900-01-01 00:00:00', 6, 'UTC');
 
--- An event, taken apart in one pass; its facets stay JSON.
-CREATE FUNCTION IF NOT EXISTS lineagehub_event {on_cluster} AS (event) -> JSONExtract(event, 'Tuple(eventTime String, eventType String, producer String, run Tuple(runId String, facets Map(String, String)), job Tuple(namespace String, name String, facets Map(String, String)), inputs Array(Tuple(namespace String, name String, facets Map(String, String), inputFacets Map(String, String))), outputs Array(Tuple(namespace String, name String, facets Map(String, String), outputFacets Map(String, String))), dataset Tuple(namespace String, name String, facets Map(String, String)))');
+-- A terminal event beats any other: then the later one counts.
+CREATE FUNCTION IF NOT EXISTS lineagehub_run_rank {on_cluster} AS (type) ->
+    multiIf(type IN ('COMPLETE', 'FAIL', 'ABORT'), 2, type IN ('START', 'RUNNING'), 1, 0)::UInt8;
 
-CREATE FUNCTION IF NOT EXISTS lineagehub_event_datasets {on_cluster} AS (parsed, kind) -> arrayConcat(
-    arrayMap((dataset, number) -> ('input', concat('/inputs/', toString(number - 1)), dataset.1, dataset.2, dataset.3, dataset.4), parsed.inputs, arrayEnumerate(parsed.inputs)),
-    arrayMap((dataset, number) -> ('output', concat('/outputs/', toString(number - 1)), dataset.1, dataset.2, dataset.3, dataset.4), parsed.outputs, arrayEnumerate(parsed.outputs)),
-    arrayMap(dataset -> ('dataset', '/dataset', dataset.1, dataset.2, dataset.3, CAST(map(), 'Map(String, String)')), if(kind = 'dataset', [parsed.dataset], []))
-);
-
--- The facet `parent`, which early producers named `parentRun`.
-CREATE FUNCTION IF NOT EXISTS lineagehub_parent_facet {on_cluster} AS (facets) ->
-    if(lineagehub_facet(facets, 'parent') != '', lineagehub_facet(facets, 'parent'), lineagehub_facet(facets, 'parentRun'));
-
-CREATE FUNCTION IF NOT EXISTS lineagehub_parent {on_cluster} AS (facets) -> JSONExtract(
-    lineagehub_parent_facet(facets),
-    'Tuple(run Tuple(runId String), job Tuple(namespace String, name String), root Tuple(run Tuple(runId String), job Tuple(namespace String, name String)))'
-);
+CREATE FUNCTION IF NOT EXISTS lineagehub_hash {on_cluster} AS (text) -> lower(hex(sipHash128(text)));
 
 -- What tells two contents of a facet apart: the hash of the two members that hold its edges. Empty for a deleted facet.
 CREATE FUNCTION IF NOT EXISTS lineagehub_content_hash {on_cluster} AS (facet, first, second) -> if(
     JSONExtractBool(facet, '_deleted'), '', lower(hex(sipHash128(JSONExtractRaw(facet, first), JSONExtractRaw(facet, second))))
 );
 
--- One row an event, parsed once. `Event` is empty while the model is made anew from events that are stored already.
+-- One row an event. An empty Topic is that of an event which is stored already, and of which the model is made anew.
 CREATE TABLE IF NOT EXISTS {database}.lineage_each {on_cluster}
 (
     Namespace LowCardinality(String),
@@ -61,7 +79,17 @@ CREATE TABLE IF NOT EXISTS {database}.lineage_each {on_cluster}
     Quarantined Array(String),
     RunFacets Array(Tuple(Name String, Raw String)),
     JobFacets Array(Tuple(Name String, Raw String)),
-    Datasets Array(Tuple(Side Enum8('dataset' = 0, 'input' = 1, 'output' = 2), Pointer String, Namespace String, Name String, Facets Map(String, String), SideFacets Map(String, String)))
+    HasParent Bool,
+    Parent Tuple(RunId String, Namespace String, Name String),
+    Root Tuple(RunId String, Namespace String, Name String),
+    Datasets Array(Tuple(
+        Side Enum8('dataset' = 0, 'input' = 1, 'output' = 2),
+        Pointer String,
+        Namespace String,
+        Name String,
+        Facets Map(String, String),
+        SideFacets Map(String, String)
+    ))
 )
 ENGINE = Null;
 
@@ -79,6 +107,9 @@ CREATE TABLE IF NOT EXISTS {database}.lineage_datasets_each {on_cluster}
     DatasetName String,
     Facets Array(Tuple(Name String, Raw String)),
     SideFacets Array(Tuple(Name String, Raw String)),
+    SchemaFields String,
+    ColumnLineage String,
+    Lineage String,
     ReceivedAt DateTime64(3, 'UTC'),
     RetentionDays UInt16
 )
@@ -99,7 +130,10 @@ CREATE TABLE IF NOT EXISTS {database}.lineage_declarations_each {on_cluster}
     TargetNamespace String,
     TargetName String,
     Inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)),
-    Fields Array(Tuple(field String, inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)))),
+    Fields Array(Tuple(
+        field String,
+        inputs Array(Tuple(namespace String, name String, type String, field String, transformations String))
+    )),
     ReceivedAt DateTime64(3, 'UTC'),
     RetentionDays UInt16
 )
@@ -342,7 +376,7 @@ ORDER BY (Namespace, DatasetNamespace, DatasetName)
 TTL toDateTime(ReceivedAt) + toIntervalDay(RetentionDays)
 SETTINGS {deduplication};
 
--- Which content a lineage facet had at each of its event times: its edges are stored once, under the hash. Empty: deleted, or without edges.
+-- Which content a lineage facet had at each of its event times: its edges are stored once, under the hash. Empty: deleted.
 -- Source: columnLineage, dataset (`lineage` of a dataset), job (`lineage` of a job, whose dataset is empty).
 CREATE TABLE IF NOT EXISTS {database}.lineage_facet_versions {on_cluster}
 (
@@ -384,7 +418,11 @@ CREATE TABLE IF NOT EXISTS {database}.lineage_column_edges {on_cluster}
 )
 ENGINE = {engine:AggregatingMergeTree}
 PRIMARY KEY (Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash)
-ORDER BY (Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash, OutputField, InputNamespace, InputName, InputField, Transformations, TransformationType, TransformationDescription)
+ORDER BY
+(
+    Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash,
+    OutputField, InputNamespace, InputName, InputField, Transformations, TransformationType, TransformationDescription
+)
 TTL toDateTime(ReceivedAt) + toIntervalDay(RetentionDays)
 SETTINGS {deduplication};
 
@@ -426,7 +464,11 @@ CREATE TABLE IF NOT EXISTS {database}.lineage_declared_edges {on_cluster}
 )
 ENGINE = {engine:AggregatingMergeTree}
 PRIMARY KEY (Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash)
-ORDER BY (Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash, OriginKind, OriginNamespace, OriginName, DestinationKind, DestinationNamespace, DestinationName)
+ORDER BY
+(
+    Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, Source, Hash,
+    OriginKind, OriginNamespace, OriginName, DestinationKind, DestinationNamespace, DestinationName
+)
 TTL toDateTime(ReceivedAt) + toIntervalDay(RetentionDays)
 SETTINGS {deduplication};
 
@@ -437,7 +479,7 @@ SELECT
     Namespace, EventTime, EventId, EventKind, EventType, RunId, JobNamespace, JobName, Producer, Topic, Partition, Offset, ReceivedAt,
     RetentionDays, Event
 FROM {database}.lineage_each
-WHERE Event != '';
+WHERE Topic != '';
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_run_events_view {on_cluster} TO {database}.lineage_run_events AS
 SELECT
@@ -457,23 +499,23 @@ SELECT
     Namespace,
     RunId,
     argMaxState((toString(each.JobNamespace), each.JobName), (EventTime, toString(each.JobNamespace), each.JobName)) AS Job,
-    max((multiIf(EventType IN ('COMPLETE', 'FAIL', 'ABORT'), 2, EventType IN ('START', 'RUNNING'), 1, 0)::UInt8, EventTime, toString(EventType))) AS State,
+    max((lineagehub_run_rank(EventType), EventTime, toString(EventType))) AS State,
     min(EventTime) AS CreatedAt,
     max(EventTime) AS UpdatedAt,
     minIf(toNullable(EventTime), EventType = 'START') AS StartedAt,
     maxIf(toNullable(EventTime), EventType IN ('COMPLETE', 'FAIL', 'ABORT')) AS EndedAt,
-    max(if(NominalFacet != '', (EventTime, JSONExtractString(NominalFacet, 'nominalStartTime'), JSONExtractString(NominalFacet, 'nominalEndTime')), (lineagehub_never(), '', ''))) AS Nominal,
-    max(if(ParentRaw != '', (EventTime, lower(ParentFacet.run.runId), ParentFacet.job.namespace, ParentFacet.job.name), (lineagehub_never(), '', '', ''))) AS Parent,
-    max(if(ParentRaw != '', (EventTime, lower(ParentFacet.root.run.runId), ParentFacet.root.job.namespace, ParentFacet.root.job.name), (lineagehub_never(), '', '', ''))) AS Root,
+    max(if(
+        NominalFacet != '',
+        (EventTime, JSONExtractString(NominalFacet, 'nominalStartTime'), JSONExtractString(NominalFacet, 'nominalEndTime')),
+        (lineagehub_never(), '', '')
+    )) AS Nominal,
+    max(if(HasParent, (EventTime, each.Parent.RunId, each.Parent.Namespace, each.Parent.Name), (lineagehub_never(), '', '', ''))) AS Parent,
+    max(if(HasParent, (EventTime, each.Root.RunId, each.Root.Namespace, each.Root.Name), (lineagehub_never(), '', '', ''))) AS Root,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
 FROM
 (
-    SELECT
-        *,
-        lineagehub_facet(RunFacets, 'nominalTime') AS NominalFacet,
-        lineagehub_parent_facet(RunFacets) AS ParentRaw,
-        lineagehub_parent(RunFacets) AS ParentFacet
+    SELECT *, lineagehub_facet(RunFacets, 'nominalTime') AS NominalFacet
     FROM {database}.lineage_each
     WHERE RunId != ''
 ) AS each
@@ -487,7 +529,7 @@ SELECT
     RunId,
     min(EventTime) AS CreatedAt,
     max(EventTime) AS UpdatedAt,
-    max((multiIf(EventType IN ('COMPLETE', 'FAIL', 'ABORT'), 2, EventType IN ('START', 'RUNNING'), 1, 0)::UInt8, EventTime, toString(EventType))) AS State,
+    max((lineagehub_run_rank(EventType), EventTime, toString(EventType))) AS State,
     minIf(toNullable(EventTime), EventType = 'START') AS StartedAt,
     maxIf(toNullable(EventTime), EventType IN ('COMPLETE', 'FAIL', 'ABORT')) AS EndedAt,
     maxIf(toNullable(EventTime), notEmpty(Datasets)) AS DatasetsAt,
@@ -506,52 +548,38 @@ SELECT
     min(EventTime) AS CreatedAt,
     max(EventTime) AS UpdatedAt,
     max(if(RunId != '', (EventTime, RunId), (lineagehub_never(), ''))) AS LatestRun,
-    max(if(ParentRaw != '', (EventTime, ParentFacet.job.namespace, ParentFacet.job.name, lower(ParentFacet.run.runId)), (lineagehub_never(), '', '', ''))) AS Parent,
-    max(if(ParentRaw != '', (EventTime, ParentFacet.root.job.namespace, ParentFacet.root.job.name, lower(ParentFacet.root.run.runId)), (lineagehub_never(), '', '', ''))) AS Root,
+    max(if(HasParent, (EventTime, each.Parent.Namespace, each.Parent.Name, each.Parent.RunId), (lineagehub_never(), '', '', ''))) AS Parent,
+    max(if(HasParent, (EventTime, each.Root.Namespace, each.Root.Name, each.Root.RunId), (lineagehub_never(), '', '', ''))) AS Root,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
-FROM
-(
-    SELECT *, lineagehub_parent_facet(RunFacets) AS ParentRaw, lineagehub_parent(RunFacets) AS ParentFacet
-    FROM {database}.lineage_each
-    WHERE EventKind != 'dataset'
-) AS each
+FROM {database}.lineage_each AS each
+WHERE EventKind != 'dataset'
 GROUP BY Namespace, JobNamespace, JobName;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_job_children_view {on_cluster} TO {database}.lineage_job_children AS
 SELECT
     Namespace,
-    ParentFacet.job.namespace AS ParentNamespace,
-    ParentFacet.job.name AS ParentName,
+    Parent.Namespace AS ParentNamespace,
+    Parent.Name AS ParentName,
     JobNamespace,
     JobName,
     max(EventTime) AS LastSeenAt,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
-FROM
-(
-    SELECT *, lineagehub_parent_facet(RunFacets) AS ParentRaw, lineagehub_parent(RunFacets) AS ParentFacet
-    FROM {database}.lineage_each
-    WHERE RunId != ''
-) AS each
-WHERE ParentFacet.run.runId != ''
+FROM {database}.lineage_each AS each
+WHERE HasParent AND Parent.RunId != ''
 GROUP BY Namespace, ParentNamespace, ParentName, JobNamespace, JobName;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_run_children_view {on_cluster} TO {database}.lineage_run_children AS
 SELECT
     Namespace,
-    lower(ParentFacet.run.runId) AS ParentRunId,
+    Parent.RunId AS ParentRunId,
     RunId,
     max(EventTime) AS LastSeenAt,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
-FROM
-(
-    SELECT *, lineagehub_parent_facet(RunFacets) AS ParentRaw, lineagehub_parent(RunFacets) AS ParentFacet
-    FROM {database}.lineage_each
-    WHERE RunId != ''
-) AS each
-WHERE ParentFacet.run.runId != ''
+FROM {database}.lineage_each AS each
+WHERE HasParent AND Parent.RunId != ''
 GROUP BY Namespace, ParentRunId, RunId;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_run_facets_view {on_cluster} TO {database}.lineage_run_facets AS
@@ -665,7 +693,10 @@ SELECT
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
 FROM {database}.lineage_datasets_each AS each
-ARRAY JOIN arrayConcat(SideFacets, arrayFilter(facet -> facet.Name IN ('version', 'lifecycleStateChange', 'dataQualityMetrics', 'dataQualityAssertions'), Facets)) AS facet
+ARRAY JOIN arrayConcat(
+    SideFacets,
+    arrayFilter(one -> one.Name IN ('version', 'lifecycleStateChange', 'dataQualityMetrics', 'dataQualityAssertions'), Facets)
+) AS facet
 WHERE RunId != ''
 GROUP BY Namespace, RunId, Side, DatasetNamespace, DatasetName, Facet;
 
@@ -674,17 +705,13 @@ SELECT
     Namespace,
     DatasetNamespace,
     DatasetName,
-    lower(hex(sipHash128(SchemaFields))) AS Hash,
+    lineagehub_hash(SchemaFields) AS Hash,
     max(SchemaFields) AS Fields,
     min((EventTime, RunId)) AS FirstSeen,
     max((EventTime, RunId)) AS LastSeen,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
-FROM
-(
-    SELECT *, JSONExtractRaw(lineagehub_facet(Facets, 'schema'), 'fields') AS SchemaFields
-    FROM {database}.lineage_datasets_each
-) AS each
+FROM {database}.lineage_datasets_each AS each
 WHERE SchemaFields != ''
 GROUP BY Namespace, DatasetNamespace, DatasetName, Hash;
 
@@ -698,16 +725,17 @@ SELECT
     max(each.JobName) AS JobName,
     min(EventTime) AS CreatedAt,
     max(EventTime) AS UpdatedAt,
-    max(if(SchemaFields != '', (EventTime, lower(hex(sipHash128(SchemaFields)))), (lineagehub_never(), ''))) AS SchemaHash,
+    max(if(SchemaFields != '', (EventTime, lineagehub_hash(SchemaFields)), (lineagehub_never(), ''))) AS SchemaHash,
     max(if(VersionFacet != '', (EventTime, JSONExtractString(VersionFacet, 'datasetVersion')), (lineagehub_never(), ''))) AS Version,
-    max(if(LifecycleFacet != '', (EventTime, JSONExtractString(LifecycleFacet, 'lifecycleStateChange')), (lineagehub_never(), ''))) AS Lifecycle,
+    max(if(
+        LifecycleFacet != '', (EventTime, JSONExtractString(LifecycleFacet, 'lifecycleStateChange')), (lineagehub_never(), '')
+    )) AS Lifecycle,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
 FROM
 (
     SELECT
         *,
-        JSONExtractRaw(lineagehub_facet(Facets, 'schema'), 'fields') AS SchemaFields,
         lineagehub_facet(Facets, 'version') AS VersionFacet,
         lineagehub_facet(Facets, 'lifecycleStateChange') AS LifecycleFacet
     FROM {database}.lineage_datasets_each
@@ -733,11 +761,11 @@ SELECT
     Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName,
     'columnLineage' AS Source,
     EventTime,
-    max(lineagehub_content_hash(lineagehub_facet(Facets, 'columnLineage'), 'fields', 'dataset')) AS Hash,
+    max(lineagehub_content_hash(ColumnLineage, 'fields', 'dataset')) AS Hash,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
 FROM {database}.lineage_datasets_each AS each
-WHERE lineagehub_facet(Facets, 'columnLineage') != ''
+WHERE ColumnLineage != ''
 GROUP BY Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, EventTime;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_column_edges_view {on_cluster} TO {database}.lineage_column_edges AS
@@ -758,16 +786,24 @@ FROM
 (
     SELECT
         *,
-        lineagehub_content_hash(Facet, 'fields', 'dataset') AS Hash,
-        JSONExtract(Facet, 'Tuple(fields Map(String, Tuple(inputFields Array(Tuple(namespace String, name String, field String, transformations String)), transformationType String, transformationDescription String)), dataset Array(Tuple(namespace String, name String, field String, transformations String)))') AS Lineage
-    FROM (SELECT *, lineagehub_facet(Facets, 'columnLineage') AS Facet FROM {database}.lineage_datasets_each)
-    WHERE Facet != ''
+        lineagehub_content_hash(ColumnLineage, 'fields', 'dataset') AS Hash,
+        JSONExtract(ColumnLineage, 'Tuple(
+            fields Map(String, Tuple(
+                inputFields Array(Tuple(namespace String, name String, field String, transformations String)),
+                transformationType String,
+                transformationDescription String
+            )),
+            dataset Array(Tuple(namespace String, name String, field String, transformations String))
+        )') AS Content
+    FROM {database}.lineage_datasets_each
+    WHERE ColumnLineage != ''
 )
 ARRAY JOIN arrayConcat(
     arrayFlatten(arrayMap(
-        (field, lineage) -> arrayMap(input -> (field, input, lineage.transformationType, lineage.transformationDescription), lineage.inputFields),
-        mapKeys(Lineage.fields), mapValues(Lineage.fields))),
-    arrayMap(input -> ('', input, '', ''), Lineage.dataset)
+        (name, made) -> arrayMap(input -> (name, input, made.transformationType, made.transformationDescription), made.inputFields),
+        mapKeys(Content.fields), mapValues(Content.fields)
+    )),
+    arrayMap(input -> ('', input, '', ''), Content.dataset)
 ) AS edge;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_column_outputs_view {on_cluster} TO {database}.lineage_column_outputs AS
@@ -784,11 +820,14 @@ FROM
 (
     SELECT
         *,
-        JSONExtract(Facet, 'Tuple(fields Map(String, Tuple(inputFields Array(Tuple(namespace String, name String)))), dataset Array(Tuple(namespace String, name String)))') AS Lineage
-    FROM (SELECT *, lineagehub_facet(Facets, 'columnLineage') AS Facet FROM {database}.lineage_datasets_each)
-    WHERE Facet != ''
+        JSONExtract(ColumnLineage, 'Tuple(
+            fields Map(String, Tuple(inputFields Array(Tuple(namespace String, name String)))),
+            dataset Array(Tuple(namespace String, name String))
+        )') AS Content
+    FROM {database}.lineage_datasets_each
+    WHERE ColumnLineage != ''
 ) AS each
-ARRAY JOIN arrayDistinct(arrayConcat(arrayFlatten(mapValues(Lineage.fields).inputFields), Lineage.dataset)) AS input
+ARRAY JOIN arrayDistinct(arrayConcat(arrayFlatten(mapValues(Content.fields).inputFields), Content.dataset)) AS input
 GROUP BY Namespace, InputNamespace, InputName, DatasetNamespace, DatasetName;
 
 -- The `lineage` facet: what it declares, its history, and the edges of each content.
@@ -797,11 +836,11 @@ SELECT
     Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName,
     'dataset' AS Source,
     EventTime,
-    max(lineagehub_content_hash(lineagehub_facet(Facets, 'lineage'), 'inputs', 'fields')) AS Hash,
+    max(lineagehub_content_hash(Lineage, 'inputs', 'fields')) AS Hash,
     max(each.ReceivedAt) AS ReceivedAt,
     max(each.RetentionDays) AS RetentionDays
 FROM {database}.lineage_datasets_each AS each
-WHERE lineagehub_facet(Facets, 'lineage') != ''
+WHERE Lineage != ''
 GROUP BY Namespace, DatasetNamespace, DatasetName, JobNamespace, JobName, EventTime;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_facet_versions_job_view {on_cluster} TO {database}.lineage_facet_versions AS
@@ -837,7 +876,9 @@ SELECT
     RetentionDays
 FROM {database}.lineage_declarations_each
 ARRAY JOIN arrayConcat(
-    arrayFlatten(arrayMap(entry -> arrayMap(input -> (entry.field, input), arrayFilter(input -> input.type = 'DATASET', entry.inputs)), Fields)),
+    arrayFlatten(arrayMap(
+        entry -> arrayMap(input -> (entry.field, input), arrayFilter(input -> input.type = 'DATASET', entry.inputs)), Fields
+    )),
     arrayMap(input -> ('', input), arrayFilter(input -> input.type = 'DATASET' AND input.field != '', Inputs))
 ) AS edge
 WHERE TargetType = 'DATASET';
@@ -883,14 +924,21 @@ FROM
         JobName != '' OR JobNamespace != '' AS HasJob,
         lower(TargetType) AS TargetKind,
         arrayDistinct(arrayMap(
-            input -> if(input.name = '' AND input.namespace = '' AND input.type = 'JOB', ('job', OwnNamespace, JobName), (lower(input.type), input.namespace, input.name)),
+            input -> if(
+                input.name = '' AND input.namespace = '' AND input.type = 'JOB',
+                ('job', OwnNamespace, JobName),
+                (lower(input.type), input.namespace, input.name)
+            ),
             arrayConcat(arrayFlatten(Fields.inputs), Inputs))) AS Origins
     FROM {database}.lineage_declarations_each
 )
 ARRAY JOIN arrayDistinct(arrayFlatten(arrayMap(
     origin -> multiIf(
         TargetKind = 'dataset' AND origin.1 = 'dataset' AND HasJob,
-        [(origin.1, origin.2, origin.3, 'job', OwnNamespace, JobName), ('job', OwnNamespace, JobName, TargetKind, TargetNamespace, TargetName)],
+        [
+            (origin.1, origin.2, origin.3, 'job', OwnNamespace, JobName),
+            ('job', OwnNamespace, JobName, TargetKind, TargetNamespace, TargetName)
+        ],
         [(origin.1, origin.2, origin.3, TargetKind, TargetNamespace, TargetName)]),
     Origins))) AS edge
 WHERE edge.1 != '' AND edge.4 != '' AND (edge.1, edge.2, edge.3) != (edge.4, edge.5, edge.6);
@@ -899,22 +947,26 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_dataset_declarations_v
 SELECT
     Namespace, EventTime, JobNamespace, JobName, DatasetNamespace, DatasetName,
     'dataset' AS Source,
-    lineagehub_content_hash(Facet, 'inputs', 'fields') AS Hash,
+    lineagehub_content_hash(Lineage, 'inputs', 'fields') AS Hash,
     'DATASET' AS TargetType,
     DatasetNamespace AS TargetNamespace,
     DatasetName AS TargetName,
-    Lineage.inputs AS Inputs,
-    arrayMap((field, lineage) -> (field, lineage.inputs), mapKeys(Lineage.fields), mapValues(Lineage.fields)) AS Fields,
+    Content.inputs AS Inputs,
+    arrayMap((name, made) -> (name, made.inputs), mapKeys(Content.fields), mapValues(Content.fields)) AS Fields,
     ReceivedAt,
     RetentionDays
 FROM
 (
     SELECT
         *,
-        lineagehub_facet(Facets, 'lineage') AS Facet,
-        JSONExtract(Facet, 'Tuple(inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)), fields Map(String, Tuple(inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)))))') AS Lineage
+        JSONExtract(Lineage, 'Tuple(
+            inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)),
+            fields Map(String, Tuple(
+                inputs Array(Tuple(namespace String, name String, type String, field String, transformations String))
+            ))
+        )') AS Content
     FROM {database}.lineage_datasets_each
-    WHERE lineagehub_facet(Facets, 'lineage') != ''
+    WHERE Lineage != ''
 );
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_job_declarations_view {on_cluster} TO {database}.lineage_declarations_each AS
@@ -928,7 +980,7 @@ SELECT
     if(entry.type = 'JOB' AND entry.name = '' AND entry.namespace = '', toString(JobNamespace), entry.namespace) AS TargetNamespace,
     if(entry.type = 'JOB' AND entry.name = '' AND entry.namespace = '', JobName, entry.name) AS TargetName,
     entry.inputs AS Inputs,
-    arrayMap((field, lineage) -> (field, lineage.inputs), mapKeys(entry.fields), mapValues(entry.fields)) AS Fields,
+    arrayMap((name, made) -> (name, made.inputs), mapKeys(entry.fields), mapValues(entry.fields)) AS Fields,
     ReceivedAt,
     RetentionDays
 FROM
@@ -937,7 +989,15 @@ FROM
     FROM {database}.lineage_each
     WHERE EventKind != 'dataset' AND lineagehub_facet(JobFacets, 'lineage') != ''
 )
-ARRAY JOIN JSONExtract(Facet, 'entries', 'Array(Tuple(namespace String, name String, type String, inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)), fields Map(String, Tuple(inputs Array(Tuple(namespace String, name String, type String, field String, transformations String))))))') AS entry;
+ARRAY JOIN JSONExtract(Facet, 'entries', 'Array(Tuple(
+    namespace String,
+    name String,
+    type String,
+    inputs Array(Tuple(namespace String, name String, type String, field String, transformations String)),
+    fields Map(String, Tuple(
+        inputs Array(Tuple(namespace String, name String, type String, field String, transformations String))
+    ))
+))') AS entry;
 
 -- Last, the two views that feed all of these.
 CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_datasets_each_view {on_cluster} TO {database}.lineage_datasets_each AS
@@ -952,7 +1012,12 @@ SELECT
     dataset.Namespace AS DatasetNamespace,
     dataset.Name AS DatasetName,
     lineagehub_facets(dataset.Facets, concat(dataset.Pointer, '/facets'), Quarantined) AS Facets,
-    lineagehub_facets(dataset.SideFacets, concat(dataset.Pointer, if(dataset.Side = 'input', '/inputFacets', '/outputFacets')), Quarantined) AS SideFacets,
+    lineagehub_facets(
+        dataset.SideFacets, concat(dataset.Pointer, if(dataset.Side = 'input', '/inputFacets', '/outputFacets')), Quarantined
+    ) AS SideFacets,
+    JSONExtractRaw(lineagehub_facet(Facets, 'schema'), 'fields') AS SchemaFields,
+    lineagehub_facet(Facets, 'columnLineage') AS ColumnLineage,
+    lineagehub_facet(Facets, 'lineage') AS Lineage,
     ReceivedAt,
     RetentionDays
 FROM {database}.lineage_each
@@ -975,16 +1040,32 @@ SELECT
     fromUnixTimestamp64Milli(received_at_ms, 'UTC') AS ReceivedAt,
     toUInt16(retention_days) AS RetentionDays,
     event AS Event,
-    CAST([], 'Array(String)') AS Quarantined,
-    lineagehub_facets(parsed.run.facets, '/run/facets', Quarantined) AS RunFacets,
-    lineagehub_facets(parsed.job.facets, '/job/facets', Quarantined) AS JobFacets,
+    quarantined AS Quarantined,
+    run_facets AS RunFacets,
+    lineagehub_facets(parsed.job.facets, '/job/facets', quarantined) AS JobFacets,
+    parent_facet != '' AS HasParent,
+    (lower(parent.run.runId), parent.job.namespace, parent.job.name) AS Parent,
+    (lower(parent.root.run.runId), parent.root.job.namespace, parent.root.job.name) AS Root,
     lineagehub_event_datasets(parsed, EventKind) AS Datasets
 FROM
 (
-    SELECT *, lineagehub_event(event) AS parsed
-    FROM {database}.lineage_events_in
+    SELECT
+        *,
+        lineagehub_facets(parsed.run.facets, '/run/facets', quarantined) AS run_facets,
+        lineagehub_facet(run_facets, 'parent') AS named_parent,
+        -- Early producers named it so.
+        if(named_parent != '', named_parent, lineagehub_facet(run_facets, 'parentRun')) AS parent_facet,
+        JSONExtract(parent_facet, 'Tuple(
+            run Tuple(runId String),
+            job Tuple(namespace String, name String),
+            root Tuple(run Tuple(runId String), job Tuple(namespace String, name String))
+        )') AS parent
+    FROM
+    (
+        SELECT *, lineagehub_event(event) AS parsed, CAST([], 'Array(String)') AS quarantined
+        FROM {database}.lineage_events_in
+    )
 );
-
 
 -- The only way to read. A deleted facet is not there.
 
@@ -1092,18 +1173,16 @@ DROP VIEW IF EXISTS {database}.read_lineage_job_datasets {on_cluster};
 DROP TABLE IF EXISTS {database}.lineage_job_datasets {on_cluster};
 
 ALTER TABLE {database}.lineage_jobs {on_cluster}
-    DROP COLUMN IF EXISTS Description, DROP COLUMN IF EXISTS Location, DROP COLUMN IF EXISTS Sql, DROP COLUMN IF EXISTS JobType, DROP COLUMN IF EXISTS ParentJob;
+    DROP COLUMN IF EXISTS Description,
+    DROP COLUMN IF EXISTS Location,
+    DROP COLUMN IF EXISTS Sql,
+    DROP COLUMN IF EXISTS JobType,
+    DROP COLUMN IF EXISTS ParentJob;
 ALTER TABLE {database}.lineage_datasets {on_cluster}
-    DROP COLUMN IF EXISTS Fields, DROP COLUMN IF EXISTS Source, DROP COLUMN IF EXISTS Description;
+    DROP COLUMN IF EXISTS Fields,
+    DROP COLUMN IF EXISTS Source,
+    DROP COLUMN IF EXISTS Description;
 
 -- The model of the events that came before it. It may be repeated: nothing derived depends on repetition.
-INSERT INTO {database}.lineage_each
-SELECT
-    Namespace, EventTime, EventId, EventKind, EventType, RunId, JobNamespace, JobName, Producer, Topic, Partition, Offset, ReceivedAt,
-    RetentionDays,
-    '' AS Event,
-    CAST([], 'Array(String)') AS Quarantined,
-    lineagehub_facets(parsed.run.facets, '/run/facets', Quarantined) AS RunFacets,
-    lineagehub_facets(parsed.job.facets, '/job/facets', Quarantined) AS JobFacets,
-    lineagehub_event_datasets(parsed, EventKind) AS Datasets
-FROM (SELECT * EXCEPT Event, lineagehub_event(Event) AS parsed FROM {database}.lineage_events);
+INSERT INTO {database}.lineage_events_in (namespace, event_id, received_at_ms, retention_days, event)
+SELECT Namespace, EventId, toUnixTimestamp64Milli(ReceivedAt), RetentionDays, Event FROM {database}.lineage_events;
