@@ -53,11 +53,11 @@ async def writers_before(tenant: Tenant, reads: Iterable[Read]) -> dict[Read, st
 def _chunks(tenant: Tenant, reads: list[Read]) -> list[list[tuple[Name, str, int]]]:
     """Return a row for every name of each dataset, in lists that one query can name."""
     lists: list[list[tuple[Name, str, int]]] = []
-    length = CHUNK_LENGTH
+    length = 0
     for number, (canonical, at) in enumerate(reads):
         for name in tenant.aliases.names_of(canonical):
             size = len(name[0]) + len(name[1]) + len(at)
-            if length + size > CHUNK_LENGTH or len(lists[-1]) == CHUNK:
+            if not lists or length + size > CHUNK_LENGTH or len(lists[-1]) == CHUNK:
                 lists.append([])
                 length = 0
             lists[-1].append((name, at, number))
