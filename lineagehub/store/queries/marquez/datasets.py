@@ -29,7 +29,8 @@ _ROWS = (
 _FACETS = (
     "SELECT DatasetNamespace, DatasetName, toString(Part) AS Part, Facet, FacetTime, Raw"  # noqa: S608 a constant
     " FROM read_lineage_dataset_facets(ns = {ns:String})"
-    f" WHERE Part != 'outputFacets' AND (Facet = 'schema' OR length(Raw) <= {{largest:UInt32}}) AND {IN_DATASETS}"
+    " WHERE Part != 'outputFacets' AND (Facet IN ('documentation', 'schema', 'tags') OR length(Raw) <= {largest:UInt32})"
+    f" AND {IN_DATASETS}"
 )
 _LATEST = (
     "SELECT DatasetNamespace, DatasetName, max((CreatedAt, RunId)) AS Latest"  # noqa: S608 a constant

@@ -20,6 +20,9 @@ from lineagehub.store.queries.marquez.tags import tag_names
 from lineagehub.store.queries.marquez.tenant import Data, Rows, Tenant, name_id
 from lineagehub.store.queries.node_ids import Node
 
+Datasets = tuple[list[Name], list[Name]]
+"""The inputs and outputs of a job, sorted."""
+
 LATEST_RUNS = 10
 """As many as Marquez shows."""
 MAXIMUM_VERSIONS = 10_000
@@ -45,7 +48,8 @@ _IS_LISTED = (
 )
 _FACETS = (
     "SELECT JobNamespace, JobName, Facet, Raw FROM read_lineage_job_facets(ns = {ns:String})"  # noqa: S608 a constant
-    f" WHERE length(Raw) <= {{largest:UInt32}} AND {IN_JOBS} ORDER BY Facet"
+    " WHERE (Facet IN ('documentation', 'jobType', 'sourceCodeLocation', 'tags') OR length(Raw) <= {largest:UInt32})"
+    f" AND {IN_JOBS} ORDER BY Facet"
 )
 _OF_JOB = "JobNamespace = {namespace:String} AND JobName = {name:String}"
 _VERSIONS = f"""
@@ -142,19 +146,6 @@ async def with_latest_runs(tenant: Tenant, versions: list[Data]) -> list[Data]:
     return [{**version, "latestRun": runs.get(version["latestRun"])} for version in versions]
 
 
-async def current_versions(tenant: Tenant, jobs: list[Node], runs: dict[Name, list[Data]]) -> dict[Name, str]:
-    """Return the version of each job's latest run that has ended; where there is no run at all, of its latest JobEvent."""
-    versions: dict[Name, str] = {}
-    for job in jobs:
-        name = job.namespace, job.name
-        ended = [run["jobVersion"]["version"] for run in runs.get(name, ()) if run["jobVersion"]]
-        if not ended and name not in runs:
-            ended = [version["version"] for version in await job_versions(tenant, name)]
-        if ended:
-            versions[name] = ended[0]
-    return versions
-
-
 def parent_of(row: Data) -> Name | None:
     """Return the job that a job's latest parent facet named, or None."""
     return (row["ParentNamespace"], row["ParentName"]) if row.get("ParentName") else None
@@ -182,39 +173,38 @@ async def _jobs(tenant: Tenant, rows: Rows, largest_facet: int) -> list[Data]:
     facets: dict[Name, dict[str, str]] = {}
     for row in facet_rows:
         facets.setdefault((row["JobNamespace"], row["JobName"]), {})[row["Facet"]] = row["Raw"]
-    versions = await current_versions(tenant, jobs, runs)
     return [
-        _job(row, facets.get(name, {}), datasets[name], runs.get(name), versions.get(name))
+        _job(row, facets.get(name, {}), datasets[name], runs.get(name))
         for row in rows
         if (name := (row["JobNamespace"], row["JobName"]))
     ]
 
 
-async def _datasets_of(tenant: Tenant, jobs: list[Node]) -> dict[Name, tuple[list[Data], list[Data]]]:
+async def _datasets_of(tenant: Tenant, jobs: list[Node]) -> dict[Name, Datasets]:
     whole = len(jobs) > FEW_JOBS and await is_small(tenant.clickhouse, tenant.namespace)
     links = await open_links(tenant.clickhouse, tenant.namespace, tenant.aliases, None, whole=whole)
     wanted = set(jobs)
-    found: dict[Node, tuple[list[Node], list[Node]]] = {job: ([], []) for job in jobs}
+    found: dict[Node, tuple[set[Name], set[Name]]] = {job: (set(), set()) for job in jobs}
     for origin, destination in await links.of(jobs):
         if destination in wanted and origin.kind == "dataset":
-            found[destination][0].append(origin)
+            found[destination][0].add(origin[1:])
         if origin in wanted and destination.kind == "dataset":
-            found[origin][1].append(destination)
-    return {
-        (job.namespace, job.name): (
-            [name_id((node.namespace, node.name)) for node in sorted(inputs)],
-            [name_id((node.namespace, node.name)) for node in sorted(outputs)],
-        )
-        for job, (inputs, outputs) in found.items()
-    }
+            found[origin][1].add(destination[1:])
+    return {job[1:]: (sorted(inputs), sorted(outputs)) for job, (inputs, outputs) in found.items()}
+
+
+def _current_version(job: Name, datasets: Datasets, runs: list[Data] | None) -> str | None:
+    """Return the version of the latest run that has ended; where there is no run at all, that of the latest JobEvent."""
+    if runs is not None:
+        return next((run["jobVersion"]["version"] for run in runs if run["jobVersion"]), None)
+    return job_version(job, *datasets) if any(datasets) else None
 
 
 def _job(
     row: Data,
     facets: dict[str, str],
-    datasets: tuple[list[Data], list[Data]],
+    datasets: Datasets,
     runs: list[Data] | None,
-    version: str | None,
 ) -> Data:
     name, parent = (row["JobNamespace"], row["JobName"]), parent_of(row)
     return {
@@ -227,14 +217,14 @@ def _job(
         "createdAt": instant(row["CreatedAt"]),
         "updatedAt": instant(row["UpdatedAt"]),
         "namespace": name[0],
-        "inputs": datasets[0],
-        "outputs": datasets[1],
+        "inputs": [name_id(dataset) for dataset in datasets[0]],
+        "outputs": [name_id(dataset) for dataset in datasets[1]],
         "location": member(facets, "sourceCodeLocation", "url"),
         "description": member(facets, "documentation", "description"),
         "latestRun": runs[0] if runs else None,
         "latestRuns": runs,
         "facets": {facet: orjson.loads(raw) for facet, raw in facets.items()},
-        "currentVersion": version,
+        "currentVersion": _current_version(name, datasets, runs),
         "labels": [
             label for part in ("jobType", "integration") if (label := member(facets, "jobType", part)) is not None
         ],

@@ -26,6 +26,7 @@ from tests.hub.web.marquez.history import (
     REPORT_RUN,
     SECOND_LOAD,
     events,
+    facet,
     run_event,
     store,
 )
@@ -328,3 +329,19 @@ async def test_documents_are_json(marquez: RunningWeb) -> None:
     async with marquez.client.get("/marquez/api/v1/jobs", headers=marquez.headers("reader")) as answer:
         assert answer.content_type == "application/json"
         json.loads(await answer.text())
+
+
+async def test_lists_leave_large_facets_out_and_what_they_read_one_by_one_does_not(marquez: RunningWeb) -> None:
+    large, small = facet("LargeRunFacet", text="x" * 5_000), facet("SmallRunFacet", text="x")
+    documentation = facet("DocumentationJobFacet", description="y" * 5_000)
+    job = {"namespace": "large", "name": "job", "facets": {"documentation": documentation, "large": large}}
+    run_id = "01900000-0000-7000-8000-0000000000cc"
+    told = run_event("COMPLETE", "2024-03-03T00:00:00Z", run_id, job, [], [], large=large, small=small)
+    await store(marquez.parts.clickhouse, "team-b", [told])
+    (listed,) = (await read(marquez, "/namespaces/large/jobs", role="stranger"))["jobs"]
+    assert listed["latestRun"]["facets"] == {"small": small}
+    assert listed["facets"] == {"documentation": documentation}
+    assert listed["description"] == "y" * 5_000
+    assert (await read(marquez, f"/jobs/runs/{run_id}", role="stranger"))["facets"] == {"large": large, "small": small}
+    one = await read(marquez, "/namespaces/large/jobs/job", role="stranger")
+    assert one["facets"] == {"documentation": documentation, "large": large}
