@@ -32,8 +32,8 @@ from lineagehub.web.rpc_status import status_answer
 log = structlog.get_logger(__name__)
 
 MARQUEZ_IS_READ = (
-    "Marquez's API is there to read only: send OpenLineage events instead (tags in a `tags` facet, a dataset's end in a"
-    " lifecycleStateChange facet)."
+    "Marquez's API is there to read only: send OpenLineage events to /api/v1/lineage instead (tags in a `tags` facet, a"
+    " dataset's end in a lifecycleStateChange facet)."
 )
 _NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse"}
 
