@@ -67,20 +67,16 @@ def dataset_in_path(request: web.Request) -> Name:
 
 def uuid_in_path(request: web.Request, name: str) -> uuid.UUID:
     """Return a UUID in the path, or refuse with 400."""
-    return _uuid(request.match_info[name], name)
+    return uuid_of(request.match_info[name], name)
 
 
 def uuid_of(text: str, name: str) -> uuid.UUID:
-    """Return a UUID of a query parameter, or refuse with 400."""
-    return _uuid(text, name)
+    """Return the UUID that the parameter `name` is, or refuse with 400."""
+    if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is None:
+        raise refuse_parameters([Fault(f"/{name}", "must be a UUID.")])
+    return uuid.UUID(text)
 
 
 def missing(kind: str, name: Any) -> Refused:
     """Return the refusal of a thing that the tenant does not know, in Marquez's words."""
     return Refused(NOT_FOUND, f"{kind} '{str(name)[:200]}' not found.")
-
-
-def _uuid(text: str, name: str) -> uuid.UUID:
-    if re.fullmatch(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", text) is None:
-        raise refuse_parameters([Fault(f"/{name}", "must be a UUID.")])
-    return uuid.UUID(text)

@@ -49,8 +49,8 @@ async def search_marquez(request: web.Request) -> web.Response:
         sort=query.sort,
         limit=query.limit,
         namespace=query.namespace,
-        before=f"{query.before}T00:00:00Z" if query.before else None,
-        after=f"{query.after}T00:00:00Z" if query.after else None,
+        before=query.before,
+        after=query.after,
     )
     return json_answer({"totalCount": len(results), "results": results})
 

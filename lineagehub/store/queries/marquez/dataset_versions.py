@@ -1,6 +1,6 @@
 """Versions of datasets: one for each run that wrote the dataset; for one that no run has written, the dataset as it is.
 
-A version's facets are those of the last EVENTS_OF_RUN events of its run.
+A version's facets are those that its run's events gave (runs.py EVENTS_OF_RUNS).
 """
 
 from __future__ import annotations
@@ -22,10 +22,8 @@ from lineagehub.store.queries.marquez.identities import (
     schema_version,
 )
 from lineagehub.store.queries.marquez.instants import instant
-from lineagehub.store.queries.marquez.runs import LARGEST_FACET, runs_by_id
+from lineagehub.store.queries.marquez.runs import EVENTS_OF_RUNS, LARGEST_FACET, runs_by_id
 from lineagehub.store.queries.marquez.tenant import Data, Rows, Tenant
-
-EVENTS_OF_RUN = 20
 
 _VERSIONS = (
     "SELECT RunId, min(v.CreatedAt) AS Created, max(v.UpdatedAt) AS Updated, max(v.SchemaHash).2 AS Schema, max(v.Lifecycle).2 AS Lifecycle"  # noqa: S608 a constant
@@ -37,25 +35,20 @@ _SCHEMAS = (
     "SELECT Hash, Fields FROM read_lineage_schema_versions(ns = {ns:String})"  # noqa: S608 a constant
     f" WHERE {IN_DATASETS} AND Hash IN {{hashes:Array(String)}}"
 )
-_FACETS = """
+_FACETS = f"""
 SELECT RunId, facet.1 AS Facet, max((EventTime, facet.2)).2 AS Raw
 FROM
 (
     SELECT RunId, EventTime, dataset.5 AS Facets
-    FROM read_lineage_events(ns = {ns:String})
+    FROM read_lineage_events(ns = {{ns:String}})
     ARRAY JOIN lineagehub_event_datasets(lineagehub_event(Event), 'run') AS dataset
-    WHERE (EventTime, EventId) IN
-    (
-        SELECT EventTime, EventId FROM read_lineage_run_events(ns = {ns:String}) WHERE RunId IN {runs:Array(String)}
-        ORDER BY EventTime DESC LIMIT {events:UInt32} BY RunId
-    )
-    AND dataset.1 = 'output'
-    AND (dataset.3, dataset.4) IN (SELECT arrayJoin(arrayZip({namespaces:Array(String)}, {names:Array(String)})))
+    WHERE (EventTime, EventId) IN {EVENTS_OF_RUNS} AND dataset.1 = 'output'
+        AND (dataset.3, dataset.4) IN (SELECT arrayJoin(arrayZip({{namespaces:Array(String)}}, {{names:Array(String)}})))
 )
 ARRAY JOIN lineagehub_facets(Facets, '', []) AS facet
 GROUP BY RunId, Facet
 ORDER BY Facet
-"""
+"""  # noqa: S608 constants
 _VERSIONS_AT = (
     "SELECT DatasetNamespace, DatasetName, max((CreatedAt, RunId)).2 AS RunId"  # noqa: S608 constants
     f" FROM read_lineage_dataset_versions(ns = {{ns:String}}) WHERE {{time}} AND {IN_DATASETS}"
@@ -110,7 +103,7 @@ async def _versions(tenant: Tenant, name: Name, rows: Rows) -> list[Data]:
     known, schemas, facet_rows, runs = await asyncio.gather(
         datasets(tenant, [name], LARGEST_FACET),
         tenant.select(_SCHEMAS, **of_dataset, hashes=sorted({row["Schema"] for row in rows})),
-        tenant.select_for_runs(_FACETS, run_ids, **of_dataset, events=EVENTS_OF_RUN),
+        tenant.select_for_runs(_FACETS, run_ids, **of_dataset),
         runs_by_id(tenant, run_ids),
     )
     fields = {row["Hash"]: orjson.loads(row["Fields"]) for row in schemas}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import orjson
@@ -130,7 +130,7 @@ async def search_datasets(tenant: Tenant, text: str) -> Data:
     return {"hits": hits, "highlights": [_highlights(hit, text) for hit in hits]}
 
 
-async def _event_types(tenant: Tenant, run_ids: Any) -> dict[str, str | None]:
+async def _event_types(tenant: Tenant, run_ids: Iterable[str]) -> dict[str, str | None]:
     rows = await tenant.select_for_runs(_RUNS, (run_id for run_id in run_ids if run_id))
     return {row["RunId"]: row["EventType"] or None for row in rows}
 

@@ -48,8 +48,28 @@ FROM read_lineage_run_datasets(ns = {ns:String})
 WHERE (JobNamespace, JobName, RunId) IN
     (SELECT JobId.1, JobId.2, RunId FROM read_lineage_runs(ns = {ns:String}) WHERE RunId IN {runs:Array(String)})
 GROUP BY RunId, Direction, DatasetNamespace, DatasetName
-ORDER BY DatasetNamespace, DatasetName
 """
+EVENTS_AT_EACH_END = 20
+EVENTS_OF_RUNS = f"""
+(
+    SELECT * FROM
+    (
+        SELECT EventTime, EventId FROM read_lineage_run_events(ns = {{ns:String}}) WHERE RunId IN {{runs:Array(String)}}
+        ORDER BY EventTime LIMIT {EVENTS_AT_EACH_END} BY RunId
+    )
+    UNION ALL SELECT * FROM
+    (
+        SELECT EventTime, EventId FROM read_lineage_run_events(ns = {{ns:String}}) WHERE RunId IN {{runs:Array(String)}}
+        ORDER BY EventTime DESC LIMIT {EVENTS_AT_EACH_END} BY RunId
+    )
+)
+"""  # noqa: S608 constants
+"""The first and the last events of each run: a stream's run may have very many, which repeat themselves."""
+_JOB_FACETS = (
+    "SELECT facet.1 AS Facet, max((EventTime, facet.2)).2 AS Raw FROM read_lineage_events(ns = {ns:String})"  # noqa: S608 a constant
+    " ARRAY JOIN lineagehub_facets(lineagehub_event(Event).job.facets, '/job/facets', []) AS facet"
+    f" WHERE (EventTime, EventId) IN {EVENTS_OF_RUNS} GROUP BY Facet ORDER BY Facet"
+)
 
 
 class RunDataset(NamedTuple):
@@ -161,14 +181,7 @@ async def job_facets_of_run(tenant: Tenant, run_id: str) -> Data | None:
     """Return the facets of a run's job, as the run's events gave them, as Marquez's JobFacets, or None."""
     if not await _exists(tenant, run_id):
         return None
-    rows = await tenant.select(
-        "SELECT facet.1 AS Facet, max((EventTime, facet.2)).2 AS Raw FROM read_lineage_events(ns = {ns:String})"
-        " ARRAY JOIN lineagehub_facets(lineagehub_event(Event).job.facets, '/job/facets', []) AS facet"
-        " WHERE (EventTime, EventId) IN"
-        " (SELECT EventTime, EventId FROM read_lineage_run_events(ns = {ns:String}) WHERE RunId = {run:String})"
-        " GROUP BY Facet ORDER BY Facet",
-        run=run_id,
-    )
+    rows = await tenant.select_for_runs(_JOB_FACETS, [run_id])
     facets = {row["Facet"]: orjson.loads(row["Raw"]) for row in rows}
     return {"runId": run_id, "facets": {name: facet for name, facet in facets.items() if not facet.get("_deleted")}}
 

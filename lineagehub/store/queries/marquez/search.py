@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
+from lineagehub.store.queries.events import EARLIEST, LATEST
 from lineagehub.store.queries.marquez.instants import instant
 from lineagehub.store.queries.marquez.tenant import Data, Tenant
 
@@ -29,7 +31,6 @@ _ORDERS = {
     "NAME": " ORDER BY Name, Namespace, Kind LIMIT {limit:UInt32}",
     "UPDATE_AT": " ORDER BY UpdatedAt DESC, Name, Namespace, Kind LIMIT {limit:UInt32}",
 }
-EARLIEST, LATEST = "1900-01-02T00:00:00Z", "2299-12-31T00:00:00Z"
 
 
 async def search(
@@ -40,17 +41,17 @@ async def search(
     sort: Sort,
     limit: int,
     namespace: str | None,
-    before: str | None,
-    after: str | None,
+    before: date | None,
+    after: date | None,
 ) -> list[Data]:
-    """Return at most `limit` jobs and datasets whose names hold the text, last updated within (after, before), ISO 8601."""
+    """Return at most `limit` jobs and datasets whose names hold the text, last updated within (after, before), the midnights of UTC."""
     rows = await tenant.select(
         _SEARCH + _ORDERS[sort],
         text=text,
         kinds=[kind] if kind else ["DATASET", "JOB"],
         namespace=namespace or "",
-        before=before or LATEST,
-        after=after or EARLIEST,
+        before=f"{before}T00:00:00Z" if before else LATEST.isoformat(),
+        after=f"{after}T00:00:00Z" if after else EARLIEST.isoformat(),
         limit=limit,
     )
     results: dict[str, Data] = {}

@@ -212,3 +212,12 @@ async def test_a_store_that_is_away_is_503_in_the_same_shape(web: RunningWeb) ->
         body = await answer.json()
         assert (answer.status, body.keys(), body["code"]) == (503, {"code", "message"}, 503)
         assert int(answer.headers["Retry-After"]) >= 1
+
+
+async def test_times_far_away_are_only_far_away(marquez: RunningWeb) -> None:
+    for early, late in (("0001-01-01", "9999-12-31"), ("1850-01-01", "2299-12-31")):
+        assert (await read(marquez, f"/search?q=orders&after={late}"))["results"] == []
+        assert (await read(marquez, f"/search?q=orders&before={early}"))["results"] == []
+        assert len((await read(marquez, f"/search?q=orders&after={early}&before={late}"))["results"]) == 2
+        for query, count in ((f"after={late}T00:00:00Z", 0), (f"after={early}T00:00:00Z&before={late}T00:00:00Z", 7)):
+            assert (await read(marquez, f"/events/lineage?{query}"))["totalCount"] == count
