@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from aiohttp import web
@@ -60,10 +61,15 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[READINESS] = ReadinessChecker(parts, metrics)
     application[OPENAPI] = openapi_document(ENDPOINTS)
     application[ROUTES] = {
-        application.router.add_route(endpoint.method, endpoint.path, endpoint.handler): endpoint
+        application.router.add_route(endpoint.method, _any_name(endpoint.path), endpoint.handler): endpoint
         for endpoint in ENDPOINTS
     }
     return application
+
+
+def _any_name(path: str) -> str:
+    # aiohttp's own pattern of a part, [^{}/]+, finds no name with braces.
+    return re.sub(r"{(\w+)}", r"{\1:[^/]+}", path)
 
 
 class ProtocolLogger(logging.LoggerAdapter[logging.Logger]):

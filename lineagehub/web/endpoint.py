@@ -43,7 +43,8 @@ def json_of(model: Any, description: str = "") -> Content:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status."""
+    """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status;
+    `speaks_marquez`: they are Marquez's `{"code", "message"}`."""
 
     method: str
     path: str
@@ -57,6 +58,7 @@ class Endpoint:
     responses: Mapping[int, Content] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     speaks_otlp: bool = False
+    speaks_marquez: bool = False
 
     def all_problems(self) -> list[Problem]:
         """Return its own problems and those that come with a scope and with a body, without repeats, by status."""
@@ -82,3 +84,8 @@ def speaks_otlp(request: web.Request) -> bool:
     if endpoint is not None:
         return endpoint.speaks_otlp
     return any(other.speaks_otlp and other.path == request.path for other in request.app[ROUTES].values())
+
+
+def speaks_marquez(request: web.Request) -> bool:
+    """Tell whether refusals of this request are Marquez's; also where no route of its API fits."""
+    return request.path.startswith("/marquez/")

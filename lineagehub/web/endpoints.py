@@ -17,6 +17,7 @@ from lineagehub.store.queries.impact import Impact
 from lineagehub.store.queries.runs import Run
 from lineagehub.store.queries.search import SearchPage
 from lineagehub.web.endpoint import JSON, NDJSON, PROTOBUF, Content, Endpoint, Handler, json_of
+from lineagehub.web.marquez.endpoints import MARQUEZ_ENDPOINTS
 from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
 from lineagehub.web.ops.health import Health, Liveness, Readiness, read_health, read_liveness, read_readiness
 from lineagehub.web.ops.metrics import read_metrics
@@ -271,6 +272,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         PointsPage,
         NOT_FOUND,
     ),
+    *MARQUEZ_ENDPOINTS,
     Endpoint(
         "GET",
         "/api/v1/health",

@@ -118,6 +118,9 @@ def _problem_responses(endpoint: Endpoint) -> dict[str, Schema]:
 
 
 def _problem_content(endpoint: Endpoint) -> Schema:
+    if endpoint.speaks_marquez:
+        members = {"code": {"type": "integer"}, "message": {"type": "string"}}
+        return {JSON: {"schema": {"type": "object", "properties": members, "required": ["code", "message"]}}}
     if not endpoint.speaks_otlp:
         return {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=ProblemDocument.__name__)}}}
     status = {"type": "object", "properties": {"code": {"type": "integer"}, "message": {"type": "string"}}}

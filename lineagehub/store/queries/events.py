@@ -19,6 +19,7 @@ _FROM = (
     " FROM read_lineage_events(ns = {ns:String})"
     " WHERE EventTime >= parseDateTime64BestEffort({after:String}, 6, 'UTC')"
     " AND EventTime < parseDateTime64BestEffort({before:String}, 6, 'UTC')"
+    " AND (EventKind = 'run' OR NOT {only_runs:UInt8})"
 )
 _PAGE = {
     "asc": f"SELECT Event{_FROM} ORDER BY EventTime ASC, EventId ASC LIMIT {{limit:UInt32}} OFFSET {{offset:UInt32}}",
@@ -42,9 +43,15 @@ async def lineage_events(
     sort_direction: Direction,
     limit: int,
     offset: int,
+    only_runs: bool = False,
 ) -> EventsPage:
     """Return a page of the events with `after` <= event time < `before` (aware times; None: no bound)."""
-    window = {"ns": namespace, "before": (before or LATEST).isoformat(), "after": (after or EARLIEST).isoformat()}
+    window: dict[str, str | int] = {
+        "ns": namespace,
+        "before": (before or LATEST).isoformat(),
+        "after": (after or EARLIEST).isoformat(),
+        "only_runs": int(only_runs),
+    }
     rows = await clickhouse.select(_PAGE[sort_direction], {**window, "limit": limit, "offset": offset})
     total = await clickhouse.select(f"SELECT count() AS total{_FROM}", window)
     return EventsPage(events=[orjson.loads(row["Event"]) for row in rows], totalCount=total[0]["total"])

@@ -226,10 +226,10 @@ async def _declared(clickhouse: ClickHouse, namespace: str, aliases: Aliases, as
 def chunks(nodes: Iterable[Node]) -> list[list[Node]]:
     """Return the nodes, sorted, in lists that one query can name."""
     lists: list[list[Node]] = []
-    length = CHUNK_LENGTH
+    length = 0
     for node in sorted(nodes):
         size = len(node.namespace) + len(node.name)
-        if length + size > CHUNK_LENGTH or len(lists[-1]) == CHUNK:
+        if not lists or length + size > CHUNK_LENGTH or len(lists[-1]) == CHUNK:
             lists.append([])
             length = 0
         lists[-1].append(node)

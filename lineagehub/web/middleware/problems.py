@@ -15,7 +15,7 @@ from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler
 
 from lineagehub.errors import Permanent, Retryable, Unavailable
-from lineagehub.web.endpoint import speaks_otlp
+from lineagehub.web.endpoint import JSON, speaks_marquez, speaks_otlp
 from lineagehub.web.parts import METRICS, REQUEST_ID
 from lineagehub.web.problems import (
     INTERNAL_ERROR,
@@ -31,6 +31,10 @@ from lineagehub.web.rpc_status import status_answer
 
 log = structlog.get_logger(__name__)
 
+MARQUEZ_IS_READ = (
+    "Marquez's API is there to read only: send OpenLineage events to /api/v1/lineage instead (tags in a `tags` facet, a"
+    " dataset's end in a lifecycleStateChange facet)."
+)
 _NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse"}
 
 
@@ -76,6 +80,8 @@ def _from_permanent(request: web.Request, error: Permanent) -> Refused:
 
 
 def _from_http(request: web.Request, error: web.HTTPException) -> Refused:
+    if speaks_marquez(request) and request.method not in ("GET", "HEAD"):
+        return Refused(METHOD_NOT_ALLOWED, MARQUEZ_IS_READ, headers={"Allow": "GET"})
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return Refused(METHOD_NOT_ALLOWED, f"This route takes {allowed}.", headers={"Allow": allowed})
@@ -89,6 +95,9 @@ def _response(request: web.Request, refused: Refused) -> web.Response:
     problem = refused.problem
     if speaks_otlp(request):
         response = status_answer(request, problem.status, f"{problem.reason}: {refused.detail}")
+    elif speaks_marquez(request):
+        error = {"code": problem.status, "message": refused.detail}
+        response = web.Response(body=orjson.dumps(error), status=problem.status, content_type=JSON)
     else:
         document = {
             "type": problem.type,
