@@ -4,13 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 
-.PHONY: up test check test-real collector bench setup lint types imports lock clean
+.PHONY: up test test-slow check test-real collector bench setup lint types imports lock clean
 
 up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
 
-test: setup ## Run the tests, with embedded parts.
-	$(BIN)/pytest tests --ignore=tests/real -n 2 --dist loadgroup --no-loadscope-reorder
+test: setup ## Run the tests, with embedded parts, but for the slow ones.
+	$(BIN)/pytest tests --ignore=tests/real -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder --durations=10
+
+test-slow: setup ## Run the slow tests: agents and brokers that are killed in mid-stream, the corpus replayed to Marquez.
+	$(BIN)/pytest tests --ignore=tests/real -m slow --durations=10
 
 check: setup lint types imports test ## What CI runs first.
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from tests.support.hub import Hub
 from tests.support.waiting import wait_until
 
@@ -52,6 +54,7 @@ def _kill_in_mid_stream(hub: Hub, stored: Callable[[], int]) -> None:
     wait_until(lambda: hub.agent_pid("lineage-store") not in (None, pid), 60, "the agent's restart")
 
 
+@pytest.mark.slow
 def test_an_agent_killed_five_times_in_mid_stream_loses_nothing_and_doubles_nothing(hub: Hub) -> None:
     jobs = f"job-{uuid.uuid4().hex[:8]}"
     run_ids = [str(uuid.uuid4()) for _ in range(EVENTS)]

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -40,6 +41,7 @@ class Scale:
     kills: int
 
 
+@pytest.mark.slow
 def test_the_telemetry_agent_killed_in_mid_stream_leaves_every_table_exact(hub: Hub, scale: Scale) -> None:
     service = f"kill-{uuid.uuid4().hex[:8]}"
     traces = [uuid.uuid4().hex for _ in range(scale.spans // SPANS_A_REQUEST)]

@@ -170,6 +170,7 @@ def edges_of(graph: Any, node: str) -> Edges:
 
 
 @pytest.mark.timeout(FORWARDED_SECONDS + 120)
+@pytest.mark.slow
 def test_marquez_shows_each_run_and_its_edges_as_the_hub_does_and_each_event_once(
     tmp_path: Path, marquez: Marquez, hub_arguments: tuple[str, ...]
 ) -> None:

@@ -46,7 +46,7 @@ def parse_event_time(text: str) -> datetime:
     Raises ValueError, and OverflowError where the zone moves it out of the years 1 to 9999.
     """
     if re.match(RFC_3339, text) is None:
-        raise ValueError("is no RFC 3339 date-time with a zone")
+        raise ValueError("is no RFC 3339 date-time with a zone, or names a day that its month has not")
     return datetime.fromisoformat(text.upper()).astimezone(UTC)
 
 
