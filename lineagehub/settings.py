@@ -97,7 +97,7 @@ class AgentsSettings(_Group):
 
     batch_records: int = Field(2_000, ge=1, le=10_000, description="Records in one insert at most.")
     batch_bytes: int = Field(
-        16 * MEBIBYTE, gt=0, description="Bytes in one insert at most (a larger record goes alone)."
+        32 * MEBIBYTE, gt=0, description="Bytes in one insert at most (a larger record goes alone)."
     )
     batch_rows: int = Field(
         100_000, ge=1, description="Rows in one insert at most (a record that becomes more goes alone)."

@@ -1,4 +1,4 @@
-"""Trace requests as the anchors have them: 413 B a span, 8 span attributes, 8 resource attributes, one scope."""
+"""Trace requests as the anchors have them: 413 B a span, 8 span attributes, 8 resource attributes, one scope; 8 spans a trace."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 BYTES_A_SPAN = 413
 ATTRIBUTES = 8
+SPANS_A_TRACE = 8
 SEED = 413
 
 
@@ -35,9 +36,12 @@ def _trace_request(spans: int, source: random.Random) -> bytes:
     )
     scope = resource.scope_spans.add()
     scope.scope.name = "tests.bench"
+    trace_id = b""
     for number in range(spans):
+        if number % SPANS_A_TRACE == 0:
+            trace_id = source.randbytes(16)
         span = scope.spans.add()
-        span.trace_id = source.randbytes(16)
+        span.trace_id = trace_id
         span.span_id = source.randbytes(8)
         span.parent_span_id = source.randbytes(8)
         span.name = f"operation-{number % 20}"
