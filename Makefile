@@ -23,10 +23,11 @@ test-real: setup ## Run the end-to-end tests against Apache Kafka (Java 17 and M
 collector: ## Build the OpenTelemetry Collector and telemetrygen for test-real (Go, five minutes, once): eval "$$(make -s collector)"
 	@tests/real/collector/build.sh
 
-bench: setup ## Measure the web and the storing agents on Apache Kafka (Java 17 and Maven): some ten minutes on an idle machine.
+bench: setup ## Measure the web, the storing agents and the graph reads on Apache Kafka (Java 17 and Maven): some ten minutes on an idle machine.
 	$(BIN)/python -m tests.bench web_otlp --keep
 	$(BIN)/python -m tests.bench telemetry_store --keep
 	$(BIN)/python -m tests.bench lineage_store --keep
+	$(BIN)/python -m tests.bench lineage_graph --keep
 
 lint: setup
 	$(BIN)/ruff check .
