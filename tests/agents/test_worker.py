@@ -131,6 +131,7 @@ async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
             yield Stack(broker, clickhouse, producer)
 
 
+@pytest.mark.slow
 async def test_an_agent_killed_in_mid_stream_again_and_again_stores_every_span_once(
     stack: Stack, tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_dead_web_is_started_again_on_the_same_port(hub: Hub) -> None:
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tmp_path: Path) -> None:
     run_ids = [str(uuid.uuid4()) for _ in range(500)]
     with start_hub(tmp_path) as first:
@@ -123,6 +124,7 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
         assert json.loads(answer.body)
 
 
+@pytest.mark.slow
 def test_a_clickhouse_of_the_users_is_migrated_filled_and_left_running(tmp_path: Path) -> None:
     with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
         with start_hub(tmp_path / "hub", "--clickhouse", theirs.url) as hub:

@@ -24,6 +24,8 @@ from lineagehub.store.queries.runs import STATES, run_by_id
 from tests.hub.store.conftest import insert_rows, landing_row
 from tests.support.lineage_corpus import accepted_events
 
+pytestmark = pytest.mark.slow
+
 Event = dict[str, Any]
 NAMESPACE = "reference"
 INSERTS = 3

@@ -31,6 +31,7 @@ LOOKED_AT = 6
 """Things of each kind that are read one by one."""
 
 
+@pytest.mark.slow
 async def test_all_that_the_corpus_names_is_answered(clickhouse: ClickHouse) -> None:
     odd = [file.read_bytes() for file in sorted((require_corpus() / "openlineage-edge").glob("*.json"))]
     told = fresh("corpus")

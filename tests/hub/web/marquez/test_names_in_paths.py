@@ -31,6 +31,7 @@ NAMES = (
 )
 
 
+@pytest.mark.slow
 async def test_each_name_leads_to_its_job_and_dataset_and_to_no_other(marquez: RunningWeb) -> None:
     await store(
         marquez.parts.clickhouse,
