@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.marquez.column_lineage import column_graph
