@@ -22,6 +22,14 @@ from google.protobuf.message_factory import GetMessageClass
 Place = tuple[str, ...]
 """Where values stand: the names of the fields that lead from the request to them."""
 
+SPANS: tuple[Place, ...] = (("resource_spans", "scope_spans", "spans"),)
+LOG_RECORDS: tuple[Place, ...] = (("resource_logs", "scope_logs", "log_records"),)
+DATA_POINTS: tuple[Place, ...] = tuple(
+    ("resource_metrics", "scope_metrics", "metrics", kind, "data_points")
+    for kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary")
+)
+"""The places of each signal's items: what becomes a row."""
+
 ANY_VALUE = "opentelemetry.proto.common.v1.AnyValue"
 TREES = ("array_value", "kvlist_value")
 

@@ -15,12 +15,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.reasons import Reason
-from lineagehub.otlp.outline import Outline, Place
+from lineagehub.otlp.outline import DATA_POINTS, LOG_RECORDS, SPANS, Outline, Place
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
 from lineagehub_agents.processors._attribute_trees import render_trees
 from lineagehub_agents.processors.verification import Verifier
-
-_POINTS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 
 
 class TelemetryProcessor:
@@ -69,17 +67,14 @@ class TelemetryProcessor:
 
 def traces_processor(verifier: Verifier) -> TelemetryProcessor:
     """Return the processor of otel-spans."""
-    spans = ("resource_spans", "scope_spans", "spans")
-    return TelemetryProcessor(verifier, ContentKind.TRACES, ExportTraceServiceRequest, (spans,))
+    return TelemetryProcessor(verifier, ContentKind.TRACES, ExportTraceServiceRequest, SPANS)
 
 
 def metrics_processor(verifier: Verifier) -> TelemetryProcessor:
     """Return the processor of otel-metrics."""
-    points = tuple(("resource_metrics", "scope_metrics", "metrics", kind, "data_points") for kind in _POINTS)
-    return TelemetryProcessor(verifier, ContentKind.METRICS, ExportMetricsServiceRequest, points)
+    return TelemetryProcessor(verifier, ContentKind.METRICS, ExportMetricsServiceRequest, DATA_POINTS)
 
 
 def logs_processor(verifier: Verifier) -> TelemetryProcessor:
     """Return the processor of otel-logs."""
-    records = ("resource_logs", "scope_logs", "log_records")
-    return TelemetryProcessor(verifier, ContentKind.LOGS, ExportLogsServiceRequest, (records,))
+    return TelemetryProcessor(verifier, ContentKind.LOGS, ExportLogsServiceRequest, LOG_RECORDS)

@@ -10,7 +10,7 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_LOGS
-from lineagehub.otlp.outline import Outline, Reading
+from lineagehub.otlp.outline import LOG_RECORDS, Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
 from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND, SPAN_ID_BYTES, TRACE_ID_BYTES, all_before_2262
@@ -53,7 +53,7 @@ LOGS = Signal(
     fault_of=log_fault,
     outline=Outline(
         ExportLogsServiceRequest,
-        (("resource_logs", "scope_logs", "log_records"),),
+        LOG_RECORDS,
         gather=("trace_id", "span_id", "time_unix_nano", "observed_time_unix_nano"),
     ),
     all_fit=logs_fit,

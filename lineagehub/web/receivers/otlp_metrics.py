@@ -17,12 +17,11 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_METRICS
-from lineagehub.otlp.outline import Outline, Reading
+from lineagehub.otlp.outline import DATA_POINTS, Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
 from lineagehub.web.receivers.otlp_traces import LATEST_NANOSECOND, all_before_2262
 
-KINDS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 _BAD_TIME = Fault("timeUnixNano", "a time after the year 2262", Reason.TIMESTAMP_OUT_OF_RANGE)
 
 
@@ -57,7 +56,7 @@ METRICS = Signal(
     fault_of=point_fault,
     outline=Outline(
         ExportMetricsServiceRequest,
-        tuple(("resource_metrics", "scope_metrics", "metrics", kind, "data_points") for kind in KINDS),
+        DATA_POINTS,
         gather=("time_unix_nano", "start_time_unix_nano"),
     ),
     all_fit=points_fit,

@@ -15,7 +15,7 @@ from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import OTEL_SPANS
-from lineagehub.otlp.outline import Outline, Reading
+from lineagehub.otlp.outline import SPANS, Outline, Reading
 from lineagehub.web.receivers.otlp import Signal, receive
 from lineagehub.web.receivers.otlp_json import encoder_of
 
@@ -76,7 +76,7 @@ TRACES = Signal(
     fault_of=span_fault,
     outline=Outline(
         ExportTraceServiceRequest,
-        (("resource_spans", "scope_spans", "spans"),),
+        SPANS,
         gather=("trace_id", "span_id", "start_time_unix_nano", "end_time_unix_nano"),
     ),
     all_fit=spans_fit,

@@ -151,14 +151,7 @@ def _is_time(text: Any) -> bool:
 
 def _mend_columns(dataset: Object, repairs: Repairs) -> None:
     """A column name has 255 characters at most (else HTML 500), and is there (else 422)."""
-    schema = _member(dataset.get("facets"), "schema")
-    fields = _member(schema, "fields")
-    if not isinstance(fields, list):
-        return
-    kept = [field for field in fields if _is_column(field)]
-    if len(kept) < len(fields):
-        repairs[Repair.COLUMN] += len(fields) - len(kept)
-        schema["fields"] = kept
+    _keep_only(_is_column, _member(dataset.get("facets"), "schema"), "fields", Repair.COLUMN, repairs)
 
 
 def _is_column(field: Any) -> bool:
@@ -180,16 +173,20 @@ def _is_uri(uri: Any) -> bool:
     return isinstance(uri, str) and _is_java_uri(uri) is not None
 
 
+def _keep_only(is_fit: Callable[[Any], bool], facet: Any, name: str, repair: Repair, repairs: Repairs) -> None:
+    """Leave out of a facet's list `name` what does not fit, and count it."""
+    items = _member(facet, name)
+    if not isinstance(items, list):
+        return
+    kept = [item for item in items if is_fit(item)]
+    if len(kept) < len(items):
+        repairs[repair] += len(items) - len(kept)
+        facet[name] = kept
+
+
 def _mend_symlinks(dataset: Object, repairs: Repairs) -> None:
     """An identifier's namespace is stored as it is, like an output's (read): what is illegal there poisons Marquez, too."""
-    symlinks = _member(dataset.get("facets"), "symlinks")
-    identifiers = _member(symlinks, "identifiers")
-    if not isinstance(identifiers, list):
-        return
-    kept = [identifier for identifier in identifiers if _is_identifier(identifier)]
-    if len(kept) < len(identifiers):
-        repairs[Repair.SYMLINK] += len(identifiers) - len(kept)
-        symlinks["identifiers"] = kept
+    _keep_only(_is_identifier, _member(dataset.get("facets"), "symlinks"), "identifiers", Repair.SYMLINK, repairs)
 
 
 def _is_identifier(identifier: Any) -> bool:
