@@ -95,7 +95,7 @@ class WebSettings(_Group):
 class AgentsSettings(_Group):
     """The agents: batches, consumer groups, their own operations port."""
 
-    batch_records: int = Field(2_000, ge=1, le=10_000, description="Records in one insert at most.")
+    batch_records: int = Field(10_000, ge=1, le=10_000, description="Records in one insert at most.")
     batch_bytes: int = Field(
         32 * MEBIBYTE, gt=0, description="Bytes in one insert at most (a larger record goes alone)."
     )

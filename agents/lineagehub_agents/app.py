@@ -25,6 +25,7 @@ from lineagehub.contract.topics import DEAD_LETTERS
 from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
+from lineagehub_agents.delivery.intake import Intake
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
 from lineagehub_agents.delivery.records import Partition, Record
 from lineagehub_agents.flows import Flow, Route
@@ -36,6 +37,9 @@ log = structlog.get_logger(__name__)
 EXIT_MUST_NOT_GO_ON = 70
 STREAM_BUFFER_RECORDS = 4_096
 """Records that wait in memory between consumer and agent; a full buffer pauses the partition."""
+
+TAKE_RECORDS = 1_000
+"""So many records read are handed on before `batch_seconds` are over."""
 
 
 class FlowApp:
@@ -114,12 +118,16 @@ class FlowApp:
         )
 
         async def deliver_stream(stream: StreamT[bytes]) -> None:
+            intake = Intake(deliverer, agents.batch_records, agents.batch_bytes)
             # `noack_take` is not in Faust's interface StreamT, and gives events, whatever its annotation says.
-            taken = cast("Stream[EventT[bytes]]", stream).noack_take(agents.batch_records, within=agents.batch_seconds)
-            async for events in taken:
-                generation = self._transport.generation
-                records = [_to_record(event) for event in events if event.message.generation_id == generation]
-                await deliverer.deliver(records, generation)
+            taken = cast("Stream[EventT[bytes]]", stream).noack_take(TAKE_RECORDS, within=agents.batch_seconds)
+            async with asyncio.TaskGroup() as tasks:
+                delivering = tasks.create_task(intake.deliver_for_ever())
+                async for events in taken:
+                    generation = self._transport.generation
+                    records = [_to_record(event) for event in events if event.message.generation_id == generation]
+                    await intake.take_in(records, generation)
+                delivering.cancel()
 
         self._app.agent(source, name=f"{self.flow.name}:{route.topic.name}", concurrency=1)(
             _exit_on_error(deliver_stream)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
+from lineagehub.store.landing import OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
 from lineagehub_agents.delivery.records import Processor, Sink
 from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.telemetry import logs_processor, metrics_processor, traces_processor
 from lineagehub_agents.processors.verification import Verifier
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
+from lineagehub_agents.sinks.lineage.sink import LineageSink
 from lineagehub_agents.sinks.marquez.sink import MarquezSink
 
 
@@ -42,8 +43,12 @@ def _clickhouse(table: LandingTable) -> Callable[[Settings], Sink]:
     return lambda settings: ClickHouseSink(ClickHouse(settings.clickhouse), table)
 
 
+def _lineage(settings: Settings) -> Sink:
+    return LineageSink(ClickHouse(settings.clickhouse))
+
+
 FLOWS: tuple[Flow, ...] = (
-    Flow("lineage-store", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _clickhouse(LINEAGE_EVENTS_IN)),)),
+    Flow("lineage-store", (Route(OPENLINEAGE_EVENTS, LineageProcessor, _lineage),)),
     Flow(
         "telemetry-store",
         (

@@ -66,12 +66,18 @@ class ContentKind(StrEnum):
 FLAT = ";flat"
 """Follows the content kind of an OTLP request that the web has parsed and found without maps and arrays: agents need not look."""
 
+SOUND = ";sound"
+"""Follows the content kind of an OpenLineage event whose facets the web has found to be what the specification says, each of them."""
+
 _SIGNALS = {
     ContentKind.OPENLINEAGE: Signal.LINEAGE,
     ContentKind.TRACES: Signal.TRACES,
     ContentKind.METRICS: Signal.METRICS,
     ContentKind.LOGS: Signal.LOGS,
 }
+
+
+_FINDINGS = {signal: SOUND if signal is Signal.LINEAGE else FLAT for signal in Signal}
 
 
 class BadEnvelope(ValueError):
@@ -86,7 +92,7 @@ class BadEnvelope(ValueError):
 class Envelope:
     """Who wrote a record, with which key, when, and what it is. `timestamp_ms`: milliseconds since the epoch.
 
-    `content_kind` is a ContentKind's value, with FLAT behind it or without.
+    `content_kind` is a ContentKind's value, with FLAT or SOUND behind it or without.
     """
 
     namespace: str
@@ -95,14 +101,13 @@ class Envelope:
     timestamp_ms: int
     content_kind: str
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether its writer says that the value has no maps and arrays; to be believed of the hub only."""
-        return self.content_kind.endswith(FLAT)
+    def says(self, finding: str) -> bool:
+        """Whether its writer says this of the value (FLAT, SOUND); to be believed of the hub only."""
+        return self.content_kind.endswith(finding)
 
     def is_a(self, kind: ContentKind) -> bool:
         """Whether the value is of this kind."""
-        return self.content_kind.removesuffix(FLAT) == kind.value
+        return self.content_kind.removesuffix(_FINDINGS[kind.signal]) == kind.value
 
     def signature(self, signing_key: bytes, topic: str, value: bytes) -> bytes:
         """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 5-6 us for 2 KiB."""

@@ -39,24 +39,33 @@ def _landing_table(name: str, *schema_files: str) -> LandingTable:
 
 
 LINEAGE_EVENTS_IN = _landing_table("lineage_events_in", "lineage_event.proto")
+"""Events whole: their bytes, and what is derived from them."""
+LINEAGE_RAW_IN = _landing_table("lineage_raw_in", "lineage_event.proto")
+"""Events, their bytes only."""
+LINEAGE_MODEL_IN = _landing_table("lineage_model_in", "lineage_event.proto")
+"""What is derived from events only. Repeating it changes nothing, and each insert costs 0.2 CPU s: many events at once, no token."""
 OTLP_TRACES_IN = _landing_table("otlp_traces_in", "otlp_envelope.proto", "otlp_traces.proto")
 OTLP_METRICS_IN = _landing_table("otlp_metrics_in", "otlp_envelope.proto", "otlp_metrics.proto")
 OTLP_LOGS_IN = _landing_table("otlp_logs_in", "otlp_envelope.proto", "otlp_logs.proto")
 
 
-def insert_settings(table: LandingTable, token: str) -> dict[str, str]:
-    """Return the settings of an insert into `table` under a deduplication token.
+def insert_settings(table: LandingTable, token: str | None) -> dict[str, str]:
+    """Return the settings of an insert into `table` under a deduplication token; None where repeating it is harmless.
 
     The token works table by table behind the views, and only when the same bytes make the same blocks: so parsing and inserting have one
     thread, and a batch is one block. ClickHouse 26.9 inserts asynchronously by default, which knows no tokens.
     """
-    return {
+    settings = {
         "format_schema_source": "string",
         "format_schema": table.schema,
         "format_schema_message_name": "Envelope",
         "input_format_parallel_parsing": "0",
         "max_insert_threads": "1",
         "async_insert": "0",
+    }
+    if token is None:
+        return settings | {"insert_deduplicate": "0", "deduplicate_blocks_in_dependent_materialized_views": "0"}
+    return settings | {
         "insert_deduplicate": "1",
         "insert_deduplication_token": token,
         "deduplicate_blocks_in_dependent_materialized_views": "1",

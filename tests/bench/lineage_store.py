@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.headers import SOUND, ContentKind
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from tests.bench.agent_rounds import Agent, Case, measure_agent
 from tests.bench.results import Measurement
@@ -49,7 +49,7 @@ def measure(parameters: Parameters, directory: Path) -> list[Measurement]:
 
 async def _write(stack: Stack, events: int) -> int:
     runs = -(-events // 2)
-    await write_signed(stack, OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE.value, _values(runs))
+    await write_signed(stack, OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE.value + SOUND, _values(runs))
     return runs * 2
 
 

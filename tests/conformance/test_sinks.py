@@ -20,6 +20,7 @@ from lineagehub_agents import sinks
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Sink, SinkBatch, SomeRefused
 from lineagehub_agents.flows import FLOWS
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
+from lineagehub_agents.sinks.lineage.sink import LineageSink
 from lineagehub_agents.sinks.marquez.sink import MarquezSink
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -29,7 +30,7 @@ from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import Permanent, Retryable
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import LINEAGE_EVENTS_IN, OTLP_TRACES_IN
+from lineagehub.store.landing import OTLP_TRACES_IN
 from lineagehub.store.migrate import apply
 from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_embedded_clickhouse
@@ -68,9 +69,15 @@ def _spans(marker: str) -> bytes:
     return request.SerializeToString()
 
 
+_CLICKHOUSE_SINKS: dict[str, Callable[[ClickHouse], Sink]] = {
+    "lineage": LineageSink,
+    "traces": lambda client: ClickHouseSink(client, OTLP_TRACES_IN),
+}
+
+
 @contextlib.asynccontextmanager
 async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
-    landing = {"lineage": LINEAGE_EVENTS_IN, "traces": OTLP_TRACES_IN}[table]
+    new_sink = _CLICKHOUSE_SINKS[table]
     count = {
         "lineage": "SELECT count() AS n FROM lineage_events WHERE JobName = {marker:String}",
         "traces": "SELECT count() AS n FROM otel_traces WHERE SpanName = {marker:String}",
@@ -83,11 +90,11 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
             async def stored(marker: str) -> int:
                 return int((await client.select(count, {"marker": marker}))[0]["n"])
 
-            absent = ClickHouseSink(ClickHouse(ClickHouseSettings(url="http://127.0.0.1:1")), landing)
+            absent = new_sink(ClickHouse(ClickHouseSettings(url="http://127.0.0.1:1")))
             # A field of the envelope's last message that ends too early: what upb refuses before it ever comes here.
             bad = b"\x0a\x7f"
             good = _event if table == "lineage" else _spans
-            sink = ClickHouseSink(ClickHouse(settings), landing)
+            sink = new_sink(ClickHouse(settings))
             yield Subject(sink, absent, good, bad if table == "traces" else b"\xff", stored)
 
 
@@ -113,7 +120,7 @@ def _marquez_subject(marquez: StrictMarquez, kafka: KafkaSettings) -> Subject:
 Factory = Callable[[Path], contextlib.AbstractAsyncContextManager[Subject]]
 
 SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
-    "clickhouse lineage": (ClickHouseSink, lambda directory: _clickhouse(directory, "lineage")),
+    "clickhouse lineage": (LineageSink, lambda directory: _clickhouse(directory, "lineage")),
     "clickhouse traces": (ClickHouseSink, lambda directory: _clickhouse(directory, "traces")),
     "marquez": (MarquezSink, _marquez),
 }

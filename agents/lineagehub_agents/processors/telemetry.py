@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.headers import FLAT, ContentKind
 from lineagehub.contract.reasons import Reason
 from lineagehub.otlp.outline import DATA_POINTS, LOG_RECORDS, SPANS, Outline, Place
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
@@ -37,7 +37,7 @@ class TelemetryProcessor:
         """See Processor."""
         envelope = self._verifier.verify(record, self._kind)
         value = record.value or b""
-        if envelope.is_flat and self._verifier.is_hub(envelope):
+        if envelope.says(FLAT) and self._verifier.is_hub(envelope):
             rows, rendered = self._outline.count_items(value), 0
         else:
             value, rows, rendered = self._without_trees(value, envelope.namespace)

@@ -26,12 +26,17 @@ class ClickHouseSink:
 
     async def send(self, batch: SinkBatch) -> None:
         """See Sink."""
-        body = b"".join(map(_encode, batch.records))
-        await self._clickhouse.insert(self._table.name, "Protobuf", body, insert_settings(self._table, batch.token))
+        settings = insert_settings(self._table, batch.token)
+        await self._clickhouse.insert(self._table.name, "Protobuf", encode_batch(batch), settings)
 
     async def close(self) -> None:
         """See Sink."""
         await self._clickhouse.close()
+
+
+def encode_batch(batch: SinkBatch) -> bytes:
+    """Return the rows of a landing table that a batch becomes, one a record."""
+    return b"".join(map(_encode, batch.records))
 
 
 def _encode(checked: CheckedRecord) -> bytes:

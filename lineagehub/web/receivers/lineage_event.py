@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.headers import SOUND, ContentKind
 from lineagehub.contract.keys import lineage_key
 from lineagehub.contract.lineage import Fault, content_id, find_faults, find_quarantined_facets
 from lineagehub.contract.reasons import Reason
@@ -76,8 +76,10 @@ def read_event(body: bytes, maximum_bytes: int, given_id: str | None = None) -> 
         first = f"{faults[0].pointer or 'The event'} {faults[0].detail}"
         more = f" There are {len(faults) - 1} more faults; see errors." if len(faults) > 1 else ""
         raise Refused(TIMESTAMP_OUT_OF_RANGE if only_times else SCHEMA_INVALID, first + more, faults)
-    record = TenantRecord(event_id or content_id(document), body, lineage_key(document))
-    return CheckedEvent(record, find_quarantined_facets(document))
+    quarantined = find_quarantined_facets(document)
+    finding = "" if quarantined else SOUND
+    record = TenantRecord(event_id or content_id(document), body, lineage_key(document), finding=finding)
+    return CheckedEvent(record, quarantined)
 
 
 def read_events(bodies: Iterable[bytes], maximum_bytes: int) -> list[EventResult]:

@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import web
 from google.protobuf.message import DecodeError, Message
 
-from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.headers import FLAT, ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import Topic
@@ -124,8 +124,8 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
         value = part if signal.all_fit(reading) else _without_faults(part, signal, checked.faults)
         if value is not None and reading.items:
             digest = hashlib.sha256(value).digest()
-            is_flat = not reading.tree_places()
-            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest, is_flat=is_flat))
+            finding = "" if reading.tree_places() else FLAT
+            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest, finding=finding))
     return checked
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.headers import FLAT, ContentKind, Envelope
+from lineagehub.contract.headers import ContentKind, Envelope
 from lineagehub.contract.topics import Topic
 from lineagehub.errors import Permanent, Unavailable
 from lineagehub.settings import KafkaSettings
@@ -23,14 +23,15 @@ class TenantRecord:
     """What is to be written.
 
     `event_id` names the content, so that a repeat is recognised. No key: spread over the partitions. `digest` is
-    SHA-256 of the value, where it is known already. `is_flat`: see FLAT in contract/headers.py.
+    SHA-256 of the value, where it is known already. `finding`: what the web has found out about the value and agents need not
+    (FLAT or SOUND of contract/headers.py), or empty.
     """
 
     event_id: str
     value: bytes
     key: bytes | None = None
     digest: bytes | None = None
-    is_flat: bool = False
+    finding: str = ""
 
 
 class RecordWriter:
@@ -48,8 +49,8 @@ class RecordWriter:
         Raises Unavailable within the acknowledge timeout, Permanent(TOO_LARGE) when the topic does not take its size.
         """
         name = self._kafka.topic_name(topic)
-        content_kind = kind.value + FLAT if record.is_flat else kind.value
-        envelope = Envelope(namespace, HUB_KEY_ID, record.event_id, time.time_ns() // 1_000_000, content_kind)
+        moment_ms = time.time_ns() // 1_000_000
+        envelope = Envelope(namespace, HUB_KEY_ID, record.event_id, moment_ms, kind.value + record.finding)
         headers = envelope.to_headers(self._signing_key, name, record.value, record.digest)
         await self._producer.send(name, record.value, key=record.key, headers=headers)
         self._metrics.count_produced(topic.name, len(record.value))

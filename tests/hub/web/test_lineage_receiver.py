@@ -40,7 +40,7 @@ async def test_a_run_event_becomes_one_signed_record_of_the_very_bytes(web: Runn
     assert record.value == body
     assert record.key == b"run:prod/root"
     assert envelope.namespace == web.namespace
-    assert envelope.content_kind == "openlineage+json"
+    assert envelope.content_kind == "openlineage+json;sound"
 
 
 @pytest.mark.parametrize(

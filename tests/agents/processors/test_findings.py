@@ -1,28 +1,38 @@
-"""Records that their writer calls flat: the hub is believed, because it has looked; anybody else's are looked into."""
+"""Records of which their writer says what it found: the hub is believed, because it has looked; anybody else's are looked into."""
 
 from __future__ import annotations
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected
+from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.telemetry import traces_processor
 from lineagehub_agents.processors.verification import Verifier
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lineagehub.contract.headers import FLAT, ContentKind
+from lineagehub.contract.headers import FLAT, SOUND, ContentKind
 from lineagehub.contract.reasons import Reason
 from lineagehub.settings import KafkaSettings
 from tests.support.signing import Tenancy, Writer
 
 TOPIC = "otel-spans"
+LINEAGE_TOPIC = "openlineage-events"
 NOW_MS = 1_760_000_000_000
 TENANCY = Tenancy()
 TENANT = TENANCY.tenant()[0]
+VERIFIER = Verifier(TENANCY.directory, KafkaSettings())
 
 
 def check(writer: Writer, value: bytes, kind: str) -> CheckedRecord:
-    headers = writer.headers(TOPIC, value, kind, "event-1", NOW_MS)
-    record = Record(Partition(TOPIC, 0), 7, NOW_MS, None, value, tuple(headers))
-    return traces_processor(Verifier(TENANCY.directory, KafkaSettings())).check(record)
+    return traces_processor(VERIFIER).check(_record(writer, TOPIC, value, kind))
+
+
+def check_lineage(writer: Writer, value: bytes, kind: str) -> CheckedRecord:
+    return LineageProcessor(VERIFIER).check(_record(writer, LINEAGE_TOPIC, value, kind))
+
+
+def _record(writer: Writer, topic: str, value: bytes, kind: str) -> Record:
+    headers = writer.headers(topic, value, kind, "event-1", NOW_MS)
+    return Record(Partition(topic, 0), 7, NOW_MS, None, value, tuple(headers))
 
 
 def request(spans: int, tree: bool) -> bytes:
@@ -61,3 +71,22 @@ def test_a_flat_record_of_another_kind_is_refused() -> None:
     with pytest.raises(Rejected) as caught:
         check(TENANCY.hub, request(1, tree=False), ContentKind.LOGS + FLAT)
     assert caught.value.reason is Reason.BAD_ENVELOPE
+
+
+def test_a_sound_event_of_the_hub_goes_on_unread() -> None:
+    value = b"the hub has read it"
+    checked = check_lineage(TENANCY.hub, value, ContentKind.OPENLINEAGE + SOUND)
+    assert (checked.value, checked.quarantined_facets) == (value, ())
+
+
+@pytest.mark.parametrize("claim", ["", SOUND])
+def test_a_tenants_event_is_validated_whatever_it_claims(claim: str) -> None:
+    with pytest.raises(Rejected) as caught:
+        check_lineage(TENANT, b"the tenant says that it has read it", ContentKind.OPENLINEAGE + claim)
+    assert caught.value.reason is Reason.INVALID_JSON
+
+
+def test_an_event_of_the_hub_that_is_not_called_sound_has_its_facets_looked_at() -> None:
+    value = b'{"run": {"runId": "1", "facets": {"nominalTime": "noon"}}, "job": {"namespace": "a", "name": "b"}}'
+    checked = check_lineage(TENANCY.hub, value, ContentKind.OPENLINEAGE)
+    assert checked.quarantined_facets == ("/run/facets/nominalTime",)

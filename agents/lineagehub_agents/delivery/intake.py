@@ -1,0 +1,67 @@
+"""Intake: what was read waits here while the records before it are delivered. One a Deliverer; app.py reads into it.
+
+Reading goes on during an insert, so the next batch is the larger the longer the insert takes, up to the limits of one: a trickle is
+delivered at once, and under load the fixed cost of an insert falls on thousands of records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from lineagehub_agents.delivery.records import Record
+
+
+class Delivers(Protocol):
+    """The Deliverer, as it is used here."""
+
+    async def deliver(self, records: list[Record], generation: int) -> None:
+        """Return when all are delivered, dead-lettered or held."""
+        ...
+
+
+class Intake:
+    """Holds records, in the order read, and hands all of them on when the former ones are delivered."""
+
+    def __init__(self, deliverer: Delivers, maximum_records: int, maximum_bytes: int) -> None:
+        self._deliverer = deliverer
+        self._maximum_records = maximum_records
+        self._maximum_bytes = maximum_bytes
+        self._held: deque[tuple[Sequence[Record], int]] = deque()
+        self._records = self._bytes = 0
+        self._changed = asyncio.Condition()
+
+    async def take_in(self, records: Sequence[Record], generation: int) -> None:
+        """Hold records read in `generation`; waits while it is full, so that reading waits."""
+        if not records:
+            return
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_full)
+            self._held.append((records, generation))
+            self._records += len(records)
+            self._bytes += sum(record.size for record in records)
+            self._changed.notify_all()
+
+    async def deliver_for_ever(self) -> None:
+        """Hand on what is held, all that was read in one generation at once. Ends only with what delivering raises."""
+        while True:
+            records, generation = await self._next()
+            await self._deliverer.deliver(records, generation)
+
+    @property
+    def _is_full(self) -> bool:
+        return self._records >= self._maximum_records or self._bytes >= self._maximum_bytes
+
+    async def _next(self) -> tuple[list[Record], int]:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._held)
+            generation = self._held[0][1]
+            together: list[Record] = []
+            while self._held and self._held[0][1] == generation:
+                together += self._held.popleft()[0]
+            self._records -= len(together)
+            self._bytes -= sum(record.size for record in together)
+            self._changed.notify_all()
+            return together, generation

@@ -1,0 +1,95 @@
+"""Intake: reading goes on while records are delivered, in order, within the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from lineagehub_agents.delivery.intake import Intake
+from lineagehub_agents.delivery.records import Partition, Record
+
+from tests.support.waiting import wait_until_async
+
+
+class Delivery:
+    """Delivers what it is let deliver, and keeps what it was given: offsets and generation."""
+
+    def __init__(self) -> None:
+        self.given: list[tuple[list[int], int]] = []
+        self.may_end = asyncio.Semaphore(0)
+
+    async def deliver(self, records: list[Record], generation: int) -> None:
+        self.given.append(([record.offset for record in records], generation))
+        await self.may_end.acquire()
+
+
+def records(*offsets: int, size: int = 1) -> list[Record]:
+    return [Record(Partition("topic", 0), offset, 0, None, bytes(size), ()) for offset in offsets]
+
+
+@contextlib.asynccontextmanager
+async def running(intake: Intake) -> AsyncIterator[None]:
+    task = asyncio.create_task(intake.deliver_for_ever())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def given(delivery: Delivery, count: int) -> None:
+    async def are_given() -> bool:
+        return len(delivery.given) == count
+
+    await wait_until_async(are_given, 10, f"{count} deliveries")
+
+
+async def test_what_is_read_during_a_delivery_is_delivered_together_next() -> None:
+    delivery = Delivery()
+    intake = Intake(delivery, 100, 100)
+    async with running(intake):
+        await intake.take_in(records(1), 1)
+        await given(delivery, 1)
+        await intake.take_in(records(2, 3), 1)
+        await intake.take_in(records(4), 1)
+        delivery.may_end.release()
+        await given(delivery, 2)
+    assert delivery.given == [([1], 1), ([2, 3, 4], 1)]
+
+
+async def test_records_of_two_generations_are_never_delivered_together() -> None:
+    delivery = Delivery()
+    intake = Intake(delivery, 100, 100)
+    await intake.take_in(records(1), 1)
+    await intake.take_in(records(1, 2), 2)
+    delivery.may_end.release()
+    async with running(intake):
+        await given(delivery, 2)
+    assert delivery.given == [([1], 1), ([1, 2], 2)]
+
+
+@pytest.mark.parametrize(("maximum_records", "maximum_bytes"), [(2, 1_000), (1_000, 20)])
+async def test_reading_waits_while_it_is_full(maximum_records: int, maximum_bytes: int) -> None:
+    delivery = Delivery()
+    intake = Intake(delivery, maximum_records, maximum_bytes)
+    await intake.take_in(records(1, 2, size=10), 1)
+    more = asyncio.create_task(intake.take_in(records(3, size=10), 1))
+    await asyncio.sleep(0)
+    assert not more.done()
+    async with running(intake):
+        await more
+        delivery.may_end.release()
+        await given(delivery, 2)
+    assert delivery.given == [([1, 2], 1), ([3], 1)]
+
+
+async def test_what_delivery_raises_ends_it() -> None:
+    class Failing:
+        async def deliver(self, records: list[Record], generation: int) -> None:
+            raise OSError("unknown")
+
+    intake = Intake(Failing(), 100, 100)
+    await intake.take_in(records(1), 1)
+    with pytest.raises(OSError, match="unknown"):
+        await intake.deliver_for_ever()
