@@ -16,6 +16,7 @@ import pytest
 from confluent_kafka import Producer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from lineagehub.broker.topics import check_topics
 from lineagehub.contract.dead_letter import HEADER_DETAIL, HEADER_REASON, HEADER_TOPIC
 from lineagehub.contract.topics import DEAD_LETTERS, OPENLINEAGE_EVENTS
 from lineagehub.settings import KafkaSettings
@@ -34,6 +35,7 @@ from tests.support.waiting import wait_until
 CLIENTS = "docs/clients.md"
 IN_THE_BACKGROUND = "HTTP in the background"
 RUNS = 200
+RENAMED = {DEAD_LETTERS.name: "letters"}
 
 EMIT_RUNS = f"""
 import json, sys
@@ -90,7 +92,11 @@ def team(hub: Hub) -> Hub:
 @pytest.fixture
 def open_hub(tmp_path: Path, hub_arguments: tuple[str, ...]) -> Iterator[Hub]:
     """A hub with one tenant, which takes unsigned records from the shared topics."""
-    settings = {"LINEAGEHUB_KAFKA_TRUST": "open", "LINEAGEHUB_KAFKA_OPEN_NAMESPACE": "demo"}
+    settings = {
+        "LINEAGEHUB_KAFKA_TRUST": "open",
+        "LINEAGEHUB_KAFKA_OPEN_NAMESPACE": "demo",
+        "LINEAGEHUB_KAFKA_TOPIC_NAMES": json.dumps(RENAMED),
+    }
     with start_hub(tmp_path, *hub_arguments, settings=settings) as running:
         yield running
 
@@ -205,6 +211,11 @@ def test_spans_on_a_bound_topic_are_the_topics_namespaces(hub: Hub) -> None:
     assert stored() == [{"Namespace": TEAM, "ports": "[7]"}]
 
 
+def test_up_makes_bound_topics_as_the_contract_has_the_one_above(hub: Hub) -> None:
+    bound = {EVENTS_TOPIC: TEAM, SPANS_TOPIC: TEAM}
+    assert asyncio.run(check_topics(KafkaSettings(brokers=hub.ready["kafka"], bound_topics=bound))) == []
+
+
 def test_an_open_hub_takes_what_it_writes_to_the_shared_topic(open_hub: Hub, tmp_path: Path) -> None:
     run_id = str(uuid.uuid4())
     configuration = kafka_configuration(open_hub, "environment", tmp_path, OPENLINEAGE_EVENTS.name)
@@ -213,6 +224,8 @@ def test_an_open_hub_takes_what_it_writes_to_the_shared_topic(open_hub: Hub, tmp
     expected = [("demo", "openlineage-events", "COMPLETE"), ("demo", "openlineage-events", "START")]
     wait_until(lambda: _stored(open_hub, run_id) == expected, VISIBLE_SECONDS, "both events to be stored")
     assert_load_orders_makes_its_graph(open_hub)
+    renamed = KafkaSettings(brokers=open_hub.ready["kafka"], topic_names=RENAMED)
+    assert asyncio.run(check_topics(renamed)) == [], "up makes its topics under the names that it is told"
 
 
 def _wait_completed(hub: Hub, run_id: str) -> None:
