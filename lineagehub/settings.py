@@ -6,16 +6,23 @@ one machine. `Settings()` raises pydantic's ValidationError on a bad value; `loa
 
 from __future__ import annotations
 
+import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
-from lineagehub.contract.topics import Topic
+from lineagehub.contract.namespaces import is_namespace
+from lineagehub.contract.topics import TENANT_TOPICS, TOPICS, Topic
 from lineagehub.errors import ConfigurationError
 
 MEBIBYTE = 1_048_576
+
+_is_topic_name = re.compile(r"[A-Za-z0-9._-]{1,249}").fullmatch
 
 
 class _Group(BaseModel):
@@ -32,6 +39,11 @@ class KafkaSettings(_Group):
     sasl_password: SecretStr = SecretStr("")
     replication_factor: int = Field(1, ge=1, description="Of the topics that `lineagehub topics apply` creates.")
     topic_names: dict[str, str] = Field({}, description="Renames topics: contract name to broker name, as JSON.")
+    bound_topics: dict[str, str] = Field(
+        {},
+        description="Topics of one namespace each, for clients that cannot sign: broker name to namespace, as JSON. "
+        "A name is that of a tenant topic, a dot, a suffix: openlineage-events.team-a.",
+    )
     acknowledge_timeout_seconds: float = Field(
         5.0, gt=0, description="After this an unacknowledged request is answered 503."
     )
@@ -46,6 +58,41 @@ class KafkaSettings(_Group):
     def topic_name(self, topic: Topic) -> str:
         """Return the broker's name of a topic of the contract."""
         return self.topic_names.get(topic.name, topic.name)
+
+    def broker_topics(self, topic: Topic) -> tuple[str, ...]:
+        """Return the broker's name of a topic of the contract, then the names of the topics that are bound below it."""
+        bound = (name for name in self.bound_topics if _topic_above(name, self.topic_names) == topic.name)
+        return self.topic_name(topic), *bound
+
+    @field_validator("bound_topics")
+    @classmethod
+    def _require_clear_kind_and_namespace(cls, bound: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+        names: Mapping[str, str] = info.data.get("topic_names", {})
+        for name, namespace in bound.items():
+            _require_bindable(name, names)
+            if not is_namespace(namespace):
+                raise ValueError(
+                    f"{name!r} is bound to {namespace!r}, which is no namespace: 3 to 63 of a-z, 0-9, dot, dash, underscore; "
+                    "a letter or digit at both ends"
+                )
+        return bound
+
+
+def _topic_above(name: str, topic_names: Mapping[str, str]) -> str:
+    """Return the contract's name of the tenant topic that `name` is below, the one with the longest name where two fit, or ""."""
+    above = {topic_names.get(topic.name, topic.name): topic.name for topic in TENANT_TOPICS}
+    fitting = [prefix for prefix in above if name.startswith(f"{prefix}.")]
+    return above[max(fitting, key=len)] if fitting else ""
+
+
+def _require_bindable(name: str, topic_names: Mapping[str, str]) -> None:
+    if name in {topic_names.get(topic.name, topic.name) for topic in TOPICS}:
+        raise ValueError(f"{name!r} is the hub's own topic, which cannot be bound to a namespace")
+    if not _topic_above(name, topic_names):
+        above = ", ".join(f"{topic_names.get(topic.name, topic.name)}.…" for topic in TENANT_TOPICS)
+        raise ValueError(f"{name!r} does not say what it holds; the name of a bound topic begins with one of {above}")
+    if not _is_topic_name(name) or name.endswith("."):
+        raise ValueError(f"{name!r} is no name of a Kafka topic: at most 249 of letters, digits, dot, dash, underscore")
 
 
 class ClickHouseSettings(_Group):
@@ -149,11 +196,23 @@ def load_settings() -> Settings:
     """Read the settings from the environment. Raises ConfigurationError, which names the variable and the fault."""
     try:
         return Settings()
+    except SettingsError as error:
+        variable = _variable_of(error)
+        raise ConfigurationError(
+            f"{variable} is no JSON: {error.__cause__}.", f"Correct or unset {variable}."
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
-        variable = "LINEAGEHUB_" + "_".join(str(part).upper() for part in first["loc"])
+        # A fault inside of a JSON setting has a longer path than a variable has.
+        variable = "LINEAGEHUB_" + "_".join(str(part).upper() for part in first["loc"][:2])
         secret = "SECRET" in variable or "PASSWORD" in variable
         value = "" if secret else f" (it is {first['input']!r})"
-        raise ConfigurationError(
-            f"{variable} is wrong: {first['msg']}{value}.", f"Correct or unset {variable}."
-        ) from error
+        fault = first["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"{variable} is wrong: {fault}{value}.", f"Correct or unset {variable}.") from error
+
+
+def _variable_of(error: SettingsError) -> str:
+    """Return the variable whose JSON could not be read; pydantic names the group only."""
+    text = getattr(error.__cause__, "doc", None)
+    named = [name for name, value in os.environ.items() if name.startswith("LINEAGEHUB_") and value == text]
+    return named[0] if named else "A LINEAGEHUB_ variable"

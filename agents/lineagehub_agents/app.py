@@ -1,4 +1,4 @@
-"""How Faust is wired: one Faust app a flow, one Faust agent a route, raw bytes in. With kafka_transport.py, all that knows Faust.
+"""How Faust is wired: one Faust app a flow, one Faust agent a topic, raw bytes in. With kafka_transport.py, all that knows Faust.
 
 The pattern (faust.md, proved with kill -9 x 5 on 20,000 records): one agent instance, `noack_take`, nothing ever raised out
 of the agent, because Faust acknowledges in `finally` and would lose the batch; what delivery cannot handle ends the process.
@@ -27,8 +27,8 @@ from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.intake import Intake
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
-from lineagehub_agents.delivery.records import Partition, Record
-from lineagehub_agents.flows import Flow, Route
+from lineagehub_agents.delivery.records import Partition, Processor, Record, Sink
+from lineagehub_agents.flows import Flow
 from lineagehub_agents.kafka_transport import Transport
 from lineagehub_agents.processors.verification import Verifier
 
@@ -37,13 +37,19 @@ log = structlog.get_logger(__name__)
 EXIT_MUST_NOT_GO_ON = 70
 STREAM_BUFFER_RECORDS = 4_096
 """Records that wait in memory between consumer and agent; a full buffer pauses the partition."""
+METADATA_AGE_MS = 30_000
+"""A bound topic made after its agents joined, or a partition added, is read after so long. aiokafka's default is five minutes."""
 
 TAKE_RECORDS = 1_000
 """So many records read are handed on before `batch_seconds` are over."""
 
 
 class FlowApp:
-    """One running flow: its Faust app and its deliverers (one a route)."""
+    """One running flow: its Faust app, its sinks (one a route) and its deliverers.
+
+    `deliverers` has one for each route, by the topic's name in the contract, and one for each topic bound below a route's, by its own
+    name. They share the route's sink.
+    """
 
     def __init__(self, flow: Flow, settings: Settings, directory: Directory, producer: Producer) -> None:
         self.flow = flow
@@ -58,23 +64,26 @@ class FlowApp:
         ranges = _ranges(flow.name, settings.agents, self._transport)
         dead_letters = DeadLetters(producer, settings.kafka.topic_name(DEAD_LETTERS), flow.name)
         verifier = Verifier(directory, settings.kafka)
-        self.deliverers = {
-            route.topic.name: self._new_deliverer(route, verifier, ranges, dead_letters) for route in flow.routes
-        }
+        self.sinks: list[Sink] = []
+        self.deliverers: dict[str, Deliverer] = {}
         for route in flow.routes:
-            self._add_agent(route)
+            sink = route.sink(settings)
+            self.sinks.append(sink)
+            for topic in (route.topic.name, *settings.kafka.broker_topics(route.topic)[1:]):
+                self.deliverers[topic] = self._new_deliverer(sink, route.processor(verifier), ranges, dead_letters)
+                self._add_agent(topic)
 
     async def start(self) -> None:
         """Start the sinks and join the consumer group. Returns once Faust has started; see `is_ready`."""
-        for deliverer in self.deliverers.values():
-            await deliverer.sink.start()
+        for sink in self.sinks:
+            await sink.start()
         await self._app.start()
 
     async def stop(self) -> None:
         """Commit what is delivered, leave the group, close the sinks. What is not delivered stays on Kafka."""
         await self._app.stop()
-        for deliverer in self.deliverers.values():
-            await deliverer.sink.close()
+        for sink in self.sinks:
+            await sink.close()
         self._scratch.cleanup()
 
     @property
@@ -88,29 +97,32 @@ class FlowApp:
         return bool(self._app.crashed)
 
     def records_behind(self, topic: str) -> int:
-        """Return how many records of our partitions of a topic (its name in the contract) are on Kafka and not delivered."""
+        """Return how many records of our partitions of a topic (named as in `deliverers`) are on Kafka and not delivered."""
         if not self._joined:
             return 0
-        ends = self._transport.ends(self._settings.kafka.topic_names.get(topic, topic))
+        ends = self._transport.ends(self._broker_name(topic))
         delivered = self.deliverers[topic].delivered_to(self._transport.generation)
         return sum(max(0, ends[partition] - offset) for partition, offset in delivered.items() if partition in ends)
 
-    def _new_deliverer(self, route: Route, verifier: Verifier, ranges: Ranges, dead_letters: DeadLetters) -> Deliverer:
+    def _broker_name(self, topic: str) -> str:
+        return self._settings.kafka.topic_names.get(topic, topic)
+
+    def _new_deliverer(self, sink: Sink, processor: Processor, ranges: Ranges, dead_letters: DeadLetters) -> Deliverer:
         agents = self._settings.agents
         return Deliverer(
             group=self._transport,
             ranges=ranges,
-            sink=route.sink(self._settings),
-            processor=route.processor(verifier),
+            sink=sink,
+            processor=processor,
             dead_letters=dead_letters,
             limits=BatchLimits(agents.batch_records, agents.batch_bytes, agents.batch_rows, agents.stuck_after_seconds),
         )
 
-    def _add_agent(self, route: Route) -> None:
+    def _add_agent(self, topic: str) -> None:
         agents = self._settings.agents
-        deliverer = self.deliverers[route.topic.name]
+        deliverer = self.deliverers[topic]
         source = self._app.topic(
-            self._settings.kafka.topic_name(route.topic),
+            self._broker_name(topic),
             key_type=bytes,
             value_type=bytes,
             key_serializer="raw",
@@ -129,18 +141,15 @@ class FlowApp:
                     await intake.take_in(records, generation)
                 delivering.cancel()
 
-        self._app.agent(source, name=f"{self.flow.name}:{route.topic.name}", concurrency=1)(
-            _exit_on_error(deliver_stream)
-        )
+        self._app.agent(source, name=f"{self.flow.name}:{topic}", concurrency=1)(_exit_on_error(deliver_stream))
 
     async def _note_assignment(self, *_: Any, **__: Any) -> None:
         self._joined = True
 
     async def _commit_delivered(self) -> None:
-        for route in self.flow.routes:
-            deliverer = self.deliverers[route.topic.name]
+        for topic, deliverer in self.deliverers.items():
             await deliverer.commit()
-            handed_on = self._transport.handed_on(self._settings.kafka.topic_name(route.topic))
+            handed_on = self._transport.handed_on(self._broker_name(topic))
             await deliverer.read_lost_again(handed_on, self._transport.generation)
 
 
@@ -162,6 +171,7 @@ def _new_app(name: str, kafka: KafkaSettings, agents: AgentsSettings, scratch: s
         stream_wait_empty=False,
         stream_buffer_maxsize=STREAM_BUFFER_RECORDS,
         broker_commit_interval=1.0,
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
         broker_session_timeout=float(agents.session_timeout_seconds),
         broker_heartbeat_interval=float(agents.heartbeat_seconds),
         broker_rebalance_timeout=float(agents.rebalance_timeout_seconds),

@@ -24,7 +24,7 @@ from lineagehub_agents.sinks.marquez.sink import MarquezSink
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One topic's way through an agent."""
+    """The way of one topic, and of the topics bound below it, through an agent."""
 
     topic: Topic
     processor: Callable[[Verifier], Processor]

@@ -24,7 +24,7 @@ class OperationsServer:
         self._agents = agents
         self._registry = CollectorRegistry()
         self._registry.register(DeliveryCollector(apps))
-        for sink in (deliverer.sink for app in apps for deliverer in app.deliverers.values()):
+        for sink in (sink for app in apps for sink in app.sinks):
             if isinstance(sink, MeasuredSink):
                 self._registry.register(sink)
         self._runner: web.AppRunner | None = None

@@ -17,7 +17,7 @@ from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import CONTROL
 from lineagehub.errors import ConfigurationError
-from lineagehub.settings import Settings
+from lineagehub.settings import KafkaSettings, Settings
 from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON, FlowApp
 from lineagehub_agents.flows import FLOWS, Flow
 from lineagehub_agents.operations import OperationsServer
@@ -57,6 +57,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     try:
         if not await _until_first(control_view.wait_complete(None), stop):
             return 0
+        _warn_of_unknown_namespaces(settings.kafka, directory)
         for app in apps:
             # Joining waits for the broker, for the group and for the topics: as long as it takes, unless we are to stop.
             if not await _until_first(app.start(), stop):
@@ -72,6 +73,18 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
         return 0
     finally:
         await _stop_all(apps, control_view, producer, operations)
+
+
+def _warn_of_unknown_namespaces(kafka: KafkaSettings, directory: Directory) -> None:
+    """A namespace may be made after its topic; but if its name in the setting is misspelt, nobody ever sees what is stored."""
+    for topic, namespace in kafka.bound_topics.items():
+        if namespace not in directory.namespaces:
+            log.warning(
+                "A topic is bound to a namespace that does not exist; its records are stored under that name.",
+                topic=topic,
+                namespace=namespace,
+                fix=f"Correct LINEAGEHUB_KAFKA_BOUND_TOPICS, or: lineagehub bootstrap --namespace {namespace}",
+            )
 
 
 def _stop_on_signals() -> asyncio.Event:

@@ -42,23 +42,18 @@ class Difference:
 async def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[str]:
     """Create the topics that are missing; return the names of those created. May be repeated; raises Unavailable.
 
-    Returns once the broker names all of them: Kafka acknowledges a creation before its metadata show it, and a Faust worker that
-    starts in between hangs joining its group (faust.md).
+    Bound topics are made like the topic that they are below. Returns once the broker names all of them: Kafka acknowledges a creation
+    before its metadata show it, and a Faust worker that starts in between hangs joining its group (faust.md).
     """
     async with _admin(kafka) as admin:
         existing = set(await admin.list_topics())
-        missing = [topic for topic in topics if kafka.topic_name(topic) not in existing]
+        missing = {name: topic for name, topic in _named(kafka, topics) if name not in existing}
         if not missing:
             return []
         response = await admin.create_topics(
             [
-                NewTopic(
-                    kafka.topic_name(topic),
-                    topic.partitions,
-                    kafka.replication_factor,
-                    topic_configs=dict(topic.config),
-                )
-                for topic in missing
+                NewTopic(name, topic.partitions, kafka.replication_factor, topic_configs=dict(topic.config))
+                for name, topic in missing.items()
             ]
         )
         for name, code, *detail in response.topic_errors:
@@ -66,29 +61,28 @@ async def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -
                 raise Unavailable(
                     "kafka", f"The topic {name} could not be created: {for_code(code).__name__} {detail}."
                 )
-        names = [kafka.topic_name(topic) for topic in missing]
-        while not set(await admin.list_topics()).issuperset(names):  # noqa: ASYNC110 the broker gives no event
+        while not set(await admin.list_topics()).issuperset(missing):  # noqa: ASYNC110 the broker gives no event
             await asyncio.sleep(VISIBLE_PAUSE_SECONDS)
-        return names
+        return list(missing)
 
 
 async def check_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -> list[Difference]:
     """Return every difference between the broker and the contract, in the contract's order. Raises Unavailable.
 
-    More partitions than the contract asks for are no difference: they are how a hub scales. A configuration that the broker does
-    not report (the embedded one reports only what was set) counts as a difference.
+    A bound topic is compared with the topic that it is below. More partitions than the contract asks for are no difference: they are
+    how a hub scales. A configuration that the broker does not report (the embedded one reports only what was set) counts as a difference.
     """
     async with _admin(kafka) as admin:
-        names = [kafka.topic_name(topic) for topic in topics]
+        named = _named(kafka, topics)
         existing = set(await admin.list_topics())
-        present = [name for name in names if name in existing]
+        present = [name for name, _ in named if name in existing]
         partitions = {
             entry["topic"]: len(entry["partitions"])
             for entry in (await admin.describe_topics(present) if present else [])
         }
         configurations = await _describe_configurations(admin, present)
     differences: list[Difference] = []
-    for topic, name in zip(topics, names, strict=True):
+    for name, topic in named:
         if name not in existing:
             differences.append(Difference(name, "missing", "", ""))
             continue
@@ -101,6 +95,11 @@ async def check_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -
             if actual.get(setting) != expected
         ]
     return differences
+
+
+def _named(kafka: KafkaSettings, topics: Sequence[Topic]) -> list[tuple[str, Topic]]:
+    """Return the names of all topics that should be on the broker, each with the topic of the contract that says how it is made."""
+    return [(name, topic) for topic in topics for name in kafka.broker_topics(topic)]
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ from lineagehub.embedded.control_seed import issue_keys, replay
 from lineagehub.embedded.data_directory import DataDirectory
 from lineagehub.embedded.processes import Child, ChildFailed
 from lineagehub.errors import LineageHubError, Unavailable
-from lineagehub.settings import ClickHouseSettings, KafkaSettings
+from lineagehub.settings import ClickHouseSettings, load_settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.migrate import apply as apply_migrations
 
@@ -89,7 +89,7 @@ class Stack:
         self._data = DataDirectory(options.data)
         self._journal = None if options.kafka else ControlJournal(self._data.control_journal)
         broker = options.kafka or f"{LOOPBACK}:{_usable_port(LOOPBACK)}"
-        self._kafka = KafkaSettings(brokers=broker, idempotent=bool(options.kafka))
+        self._kafka = load_settings().kafka.model_copy(update={"brokers": broker, "idempotent": bool(options.kafka)})
         self._clickhouse = ClickHouseSettings(url=options.clickhouse or f"http://{LOOPBACK}:{_usable_port(LOOPBACK)}")
         self._secret_key = self._data.secret_key()
         self._broker: Child | None = None
@@ -125,13 +125,16 @@ class Stack:
         web, agents = self._services[:1], self._services[1:]
         await _stop_all(web)
         if agents and self._broker is not None and self._broker.is_running:
-            groups = {agent.name: [topic.name for topic in AGENT_TOPICS[agent.name]] for agent in agents}
+            groups = {agent.name: self._topics_of(agent.name) for agent in agents}
             if not await wait_delivered(self._kafka, groups, DELIVER_SECONDS):
                 self._tell(
                     f"Not everything was delivered within {DELIVER_SECONDS:g} s; the embedded broker forgets the rest."
                 )
         await _stop_all(agents)
         await _stop_all([part for part in (self._clickhouse_server, self._broker) if part is not None])
+
+    def _topics_of(self, agent: str) -> list[str]:
+        return [name for topic in AGENT_TOPICS[agent] for name in self._kafka.broker_topics(topic)]
 
     async def _begin_broker_life(self) -> None:
         if self._journal is not None:

@@ -18,18 +18,21 @@ import pytest
 from lineagehub_agents.app import FlowApp
 from lineagehub_agents.delivery.records import Record, SinkBatch
 from lineagehub_agents.flows import Flow, Route
+from lineagehub_agents.operations import DeliveryCollector, OperationsServer
 from lineagehub_agents.processors.telemetry import traces_processor
+from lineagehub_agents.worker import find_flows
 
 from lineagehub.broker.backlog import is_delivered
+from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_REASON, HEADER_TOPIC
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.topics import DEAD_LETTERS, OTEL_SPANS
+from lineagehub.contract.topics import CONTROL, DEAD_LETTERS, OTEL_SPANS
 from lineagehub.errors import Retryable
-from lineagehub.settings import AgentsSettings, Settings
+from lineagehub.settings import AgentsSettings, MarquezSettings, Settings
 from tests.support.broker import EmbeddedBroker
 from tests.support.proxy import Proxy, proxied_broker
 from tests.support.records import read_records, write_with_header_name
@@ -38,6 +41,7 @@ from tests.support.waiting import wait_until_async
 
 DEADLINE_SECONDS = 30
 TOPIC = OTEL_SPANS.name
+BOUND_TOPIC = f"{TOPIC}.finance"
 LARGE_ENOUGH = 10_000
 
 
@@ -48,10 +52,13 @@ class TokenSink:
 
     def __init__(self) -> None:
         self.by_token: dict[str, list[str]] = {}
+        self.namespaces: dict[str, str] = {}
+        self.starts = 0
         self.is_away = False
 
     async def start(self) -> None:
         """See Sink."""
+        self.starts += 1
 
     async def send(self, batch: SinkBatch) -> None:
         """See Sink."""
@@ -59,6 +66,7 @@ class TokenSink:
             raise Retryable("the sink is away")
         event_ids = [checked.envelope.event_id for checked in batch.records]
         assert self.by_token.setdefault(batch.token, event_ids) == event_ids
+        self.namespaces |= {checked.envelope.event_id: checked.envelope.namespace for checked in batch.records}
 
     async def close(self) -> None:
         """See Sink."""
@@ -75,7 +83,7 @@ class Running:
     def __init__(self, broker: EmbeddedBroker, proxy: Proxy, directory: Path) -> None:
         self.proxy = proxy
         self.settings = Settings(
-            kafka=broker.settings(),
+            kafka=broker.settings(bound_topics={BOUND_TOPIC: "finance"}),
             agents=AgentsSettings(
                 batch_ranges=str(directory),
                 session_timeout_seconds=3,
@@ -153,6 +161,75 @@ async def test_what_is_delivered_is_committed(running: Running) -> None:
         return await is_delivered(running.settings.kafka, running.app.flow.name, [TOPIC])
 
     await wait_until_async(is_committed, DEADLINE_SECONDS, "the offsets to be committed")
+
+
+async def test_a_bound_topic_is_read_beside_the_contracts_and_its_unsigned_records_are_its_namespaces(
+    running: Running,
+) -> None:
+    signed = await running.send(5)
+    before = running.sink.deliveries
+    await asyncio.gather(*(running.producer.send(BOUND_TOPIC, b"") for _ in range(20)))
+    await running.producer.send(BOUND_TOPIC, b"\xff garbage")
+
+    async def are_there() -> bool:
+        return running.app.deliverers[BOUND_TOPIC].state.delivered == 20 and await is_delivered(
+            running.settings.kafka, running.app.flow.name, [BOUND_TOPIC]
+        )
+
+    await wait_until_async(are_there, DEADLINE_SECONDS, "the bound topic's records to be delivered and committed")
+    await running.wait_delivered(signed)
+    unsigned = set(running.sink.deliveries) - set(before) - set(signed)
+    assert len(unsigned) == 20
+    assert {running.sink.namespaces[event_id] for event_id in unsigned} == {"finance"}
+    assert {running.sink.namespaces[event_id] for event_id in signed} == {"analytics"}
+    running.sent |= unsigned
+    assert running.sink.starts == 1, "the topics of one route share its sink"
+    (letter,) = [letter for letter in await running.dead_letters(1) if letter.value == b"\xff garbage"]
+    assert (letter.key, reason_of(letter)) == (b"finance", Reason.INVALID_PROTOBUF)
+    assert dict(letter.headers)[HEADER_TOPIC] == BOUND_TOPIC.encode()
+
+
+async def test_the_topics_of_a_route_share_marquezs_lanes_and_its_metrics(running: Running) -> None:
+    bound = {"openlineage-events.b": "team-b", "openlineage-events.a": "team-a", "otel-spans.a": "team-a"}
+    kafka = running.settings.kafka.model_copy(update={"bound_topics": bound})
+    settings = Settings(kafka=kafka, marquez=MarquezSettings(url="http://127.0.0.1:5000"))
+    (flow,) = find_flows(["marquez"])
+    app = FlowApp(flow, settings, running.tenancy.directory, running.producer)
+    try:
+        assert list(app.deliverers) == ["openlineage-events", "openlineage-events.b", "openlineage-events.a"]
+        assert {id(deliverer.sink) for deliverer in app.deliverers.values()} == {id(app.sinks[0])}
+        # Prometheus' client refuses a second collector of the same metrics.
+        view = CompactedView(kafka, CONTROL.name, running.tenancy.directory.apply)
+        assert OperationsServer([app], view, settings.agents)
+    finally:
+        await app.stop()
+
+
+async def test_what_a_bound_topic_holds_and_is_not_delivered_counts_as_behind(running: Running) -> None:
+    running.sink.is_away = True
+    try:
+        before = set(running.sink.deliveries)
+        await asyncio.gather(*(running.producer.send(BOUND_TOPIC, b"") for _ in range(7)))
+
+        async def are_behind() -> bool:
+            return running.app.records_behind(BOUND_TOPIC) == 7
+
+        await wait_until_async(are_behind, DEADLINE_SECONDS, "the records to be counted")
+        samples = {
+            (sample.name, sample.labels["topic"]): sample.value
+            for metric in DeliveryCollector([running.app]).collect()
+            for sample in metric.samples
+        }
+        assert samples["lineagehub_behind_records", BOUND_TOPIC] == 7
+        assert samples["lineagehub_behind_records", TOPIC] == 0
+    finally:
+        running.sink.is_away = False
+
+    async def is_none_behind() -> bool:
+        return running.app.records_behind(BOUND_TOPIC) == 0
+
+    await wait_until_async(is_none_behind, DEADLINE_SECONDS, "the records to be delivered")
+    running.sent |= set(running.sink.deliveries) - before
 
 
 async def test_records_that_nobody_signed_go_to_the_operator_and_stop_nobody(running: Running) -> None:

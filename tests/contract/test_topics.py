@@ -11,18 +11,13 @@ from lineagehub.contract import topics
 from lineagehub.contract.topics import (
     CONTROL,
     DEAD_LETTERS,
-    OPENLINEAGE_EVENTS,
-    OTEL_LOGS,
-    OTEL_METRICS,
-    OTEL_SPANS,
     OVER_QUOTA,
+    TENANT_TOPICS,
     TOPICS,
     USAGE,
     Topic,
 )
 from lineagehub.contract.topics._topic import DAY_MS, MEBIBYTE
-
-TENANT_TOPICS = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)
 
 
 def test_every_topic_file_is_in_the_one_list_and_nothing_else_is() -> None:

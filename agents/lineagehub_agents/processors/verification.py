@@ -1,7 +1,8 @@
 """Who wrote this record? The signed envelope, checked in the order of security.md section 3, cheapest first.
 
 Shared by all processors. Works from memory: the directory of keys is kept current by the control topic. A single-tenant hub
-(LINEAGEHUB_KAFKA_TRUST=open) takes records without an envelope too; those that have one must still be right.
+(LINEAGEHUB_KAFKA_TRUST=open) takes records without an envelope too, and so does any hub from a topic that is bound to one namespace
+(LINEAGEHUB_KAFKA_BOUND_TOPICS): there the broker's ACLs say who wrote. Records that have an envelope must still be right.
 """
 
 from __future__ import annotations
@@ -37,25 +38,40 @@ class Verifier:
 
     def __init__(self, directory: Directory, kafka: KafkaSettings) -> None:
         self._directory = directory
+        self._bound_topics = kafka.bound_topics
         self._open_namespace = kafka.open_namespace if kafka.trust == "open" else ""
 
     def verify(self, record: Record, kind: ContentKind) -> Envelope:
-        """Return the envelope of a record whose writer is proved, or raise Rejected (operator's lane: namespace None)."""
+        """Return the envelope of a record whose writer is proved, or raise Rejected (operator's lane: namespace None).
+
+        A namespace that the directory does not know, of a bound topic or of open trust, is taken at its word.
+        """
+        bound_namespace = self._bound_topics.get(record.partition.topic)
         if record.value is None:
-            raise Rejected(Reason.NULL_VALUE, "The record has no value.")
+            raise Rejected(Reason.NULL_VALUE, "The record has no value.", bound_namespace)
         if not 0 <= record.timestamp_ms <= NEWEST_RECORD_MS:
-            raise Rejected(Reason.CLOCK_SKEW, f"Its timestamp, {record.timestamp_ms} ms, is no time of the calendar.")
+            raise Rejected(
+                Reason.CLOCK_SKEW,
+                f"Its timestamp, {record.timestamp_ms} ms, is no time of the calendar.",
+                bound_namespace,
+            )
         try:
             envelope, signature = read_headers(record.headers)
         except BadEnvelope as error:
-            if error.kind == "unsigned" and self._open_namespace:
-                return _open_envelope(record, self._open_namespace, kind)
+            namespace = bound_namespace or self._open_namespace
+            if error.kind == "unsigned" and namespace:
+                return _open_envelope(record, namespace, kind)
             raise Rejected(_REASONS[error.kind], str(error)) from error
         signing_key = self._signing_key(envelope)
         expected = envelope.signature(signing_key, record.partition.topic, record.value)
         if not hmac.compare_digest(expected, signature):
             raise Rejected(Reason.BAD_SIGNATURE, "The signature does not fit key, topic, headers and value.")
         self._check_authority(envelope, record)
+        if bound_namespace and envelope.namespace != bound_namespace:
+            raise Rejected(
+                Reason.NAMESPACE_MISMATCH,
+                f"The topic {record.partition.topic} is bound to another namespace than the record names.",
+            )
         if not envelope.is_a(kind):
             raise Rejected(
                 Reason.BAD_ENVELOPE,

@@ -32,6 +32,9 @@ TOPICS: tuple[Topic, ...] = (
     MARQUEZ_FORWARDED,
 )
 
+TENANT_TOPICS: tuple[Topic, ...] = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)
+"""Those that tenants may write to; below one of them a topic may be bound to one namespace (`KafkaSettings.bound_topics`)."""
+
 __all__ = [
     "AUDIT",
     "CONTROL",
@@ -42,6 +45,7 @@ __all__ = [
     "OTEL_METRICS",
     "OTEL_SPANS",
     "OVER_QUOTA",
+    "TENANT_TOPICS",
     "TOPICS",
     "Topic",
     "USAGE",

@@ -63,6 +63,22 @@ def test_a_tenants_record_is_looked_into_whatever_it_claims(claim: str) -> None:
     assert caught.value.reason is Reason.INVALID_PROTOBUF
 
 
+@pytest.mark.parametrize("tree", [False, True], ids=["flat", "tree"])
+def test_an_unsigned_record_of_a_bound_topic_is_looked_into(tree: bool) -> None:
+    processor = traces_processor(Verifier(TENANCY.directory, KafkaSettings(bound_topics={f"{TOPIC}.fin": "finance"})))
+
+    def check_unsigned(value: bytes) -> CheckedRecord:
+        return processor.check(Record(Partition(f"{TOPIC}.fin", 0), 7, NOW_MS, None, value, ()))
+
+    value = request(2, tree)
+    checked = check_unsigned(value)
+    assert (checked.envelope.namespace, checked.rows, checked.rendered_values) == ("finance", 2, 2 * tree)
+    assert (checked.value == value) is not tree
+    with pytest.raises(Rejected) as caught:
+        check_unsigned(b"\xff\xff")
+    assert (caught.value.reason, caught.value.namespace) == (Reason.INVALID_PROTOBUF, "finance")
+
+
 def test_a_record_of_the_hub_that_is_not_called_flat_is_looked_into() -> None:
     assert check(TENANCY.hub, request(1, tree=True), ContentKind.TRACES).rendered_values == 1
 

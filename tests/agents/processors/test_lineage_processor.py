@@ -133,6 +133,28 @@ def test_an_event_of_a_third_party_client_is_named_by_its_content() -> None:
     assert ids[0] != ids[2]
 
 
+BOUND = Verifier(TENANCY.directory, KafkaSettings(bound_topics={f"{TOPIC}.finance": "finance"}))
+
+
+def unsigned(value: bytes) -> Record:
+    return Record(Partition(f"{TOPIC}.finance", 0), 7, NOW_MS, None, value, ())
+
+
+def test_an_event_on_a_bound_topic_is_its_namespaces_and_named_by_its_content() -> None:
+    envelope = LineageProcessor(BOUND).check(unsigned(event())).envelope
+    assert (envelope.namespace, envelope.event_id) == ("finance", content_id(EVENT))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(b"no JSON", Reason.INVALID_JSON), (event(run={}), Reason.SCHEMA_INVALID), (b"[]", Reason.SCHEMA_INVALID)],
+)
+def test_a_bad_event_on_a_bound_topic_is_its_namespaces_dead_letter(value: bytes, reason: Reason) -> None:
+    with pytest.raises(Rejected) as caught:
+        LineageProcessor(BOUND).check(unsigned(value))
+    assert (caught.value.reason, caught.value.namespace) == (reason, "finance")
+
+
 def nested(levels: int) -> bytes:
     facet: dict[str, Any] = {}
     for _ in range(levels):

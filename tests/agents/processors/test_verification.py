@@ -195,3 +195,69 @@ def test_an_open_hub_still_refuses_a_wrong_signature(tenancy: Tenancy) -> None:
     with pytest.raises(Rejected) as caught:
         is_open.verify(record(replaced(signed(tenancy.tenant()[0]), "lh-ns", b"finance")), KIND)
     assert caught.value.reason is Reason.NAMESPACE_MISMATCH
+
+
+BOUND_TOPIC = f"{TOPIC}.finance"
+
+
+def bound(tenancy: Tenancy, namespace: str = "finance", **kafka: str) -> Verifier:
+    settings = KafkaSettings.model_validate({"bound_topics": {BOUND_TOPIC: namespace}, **kafka})
+    return Verifier(tenancy.directory, settings)
+
+
+def signed_for_bound_topic(writer: Writer, namespace: str | None = None) -> Record:
+    headers = writer.headers(BOUND_TOPIC, VALUE, KIND, "event-1", BROKER_MS, namespace)
+    return record(headers, topic=BOUND_TOPIC)
+
+
+def test_an_unsigned_record_of_a_bound_topic_belongs_to_the_topics_namespace(tenancy: Tenancy) -> None:
+    verifying = bound(tenancy)
+    envelope = verifying.verify(record([("traceparent", b"x")], topic=BOUND_TOPIC), KIND)
+    assert (envelope.namespace, envelope.timestamp_ms, envelope.content_kind) == ("finance", BROKER_MS, KIND)
+    assert not verifying.is_hub(envelope), "what nobody validated is validated"
+
+
+def test_a_bound_topic_opens_no_other(tenancy: Tenancy) -> None:
+    for topic in (TOPIC, f"{BOUND_TOPIC}.2", "otel-spans"):
+        with pytest.raises(Rejected) as caught:
+            bound(tenancy).verify(record([], topic=topic), KIND)
+        assert (caught.value.reason, caught.value.namespace) == (Reason.UNSIGNED, None)
+
+
+def test_the_topics_namespace_goes_before_that_of_open_trust(tenancy: Tenancy) -> None:
+    verifying = bound(tenancy, trust="open", open_namespace="analytics")
+    assert verifying.verify(record([], topic=BOUND_TOPIC), KIND).namespace == "finance"
+    assert verifying.verify(record([]), KIND).namespace == "analytics"
+
+
+def test_a_signed_record_of_a_bound_topic_is_taken_for_its_own_namespace_only(tenancy: Tenancy) -> None:
+    verifying = bound(tenancy)
+    envelope = verifying.verify(signed_for_bound_topic(tenancy.tenant("finance")[0]), KIND)
+    assert (envelope.namespace, envelope.event_id) == ("finance", "event-1")
+    for other in (tenancy.tenant("analytics")[0], tenancy.hub):
+        with pytest.raises(Rejected, match=f"{BOUND_TOPIC} is bound to another namespace") as caught:
+            verifying.verify(signed_for_bound_topic(other, "analytics"), KIND)
+        assert (caught.value.reason, caught.value.namespace) == (Reason.NAMESPACE_MISMATCH, None)
+
+
+def test_a_wrong_signature_on_a_bound_topic_is_no_absent_one(tenancy: Tenancy) -> None:
+    headers = tenancy.tenant("finance")[0].headers(BOUND_TOPIC, b"{ }", KIND, "event-1", BROKER_MS)
+    with pytest.raises(Rejected) as caught:
+        bound(tenancy).verify(record(headers, topic=BOUND_TOPIC), KIND)
+    assert (caught.value.reason, caught.value.namespace) == (Reason.BAD_SIGNATURE, None)
+
+
+def test_a_record_without_value_or_time_on_a_bound_topic_is_its_namespaces_dead_letter(tenancy: Tenancy) -> None:
+    for unfit, reason in (
+        (record([], value=None, topic=BOUND_TOPIC), Reason.NULL_VALUE),
+        (record([], topic=BOUND_TOPIC, taken_at_ms=-1), Reason.CLOCK_SKEW),
+    ):
+        with pytest.raises(Rejected) as caught:
+            bound(tenancy).verify(unfit, KIND)
+        assert (caught.value.reason, caught.value.namespace) == (reason, "finance")
+
+
+def test_a_bound_namespace_may_be_made_later(tenancy: Tenancy) -> None:
+    verifying = bound(tenancy, "not-yet-there")
+    assert verifying.verify(record([], topic=BOUND_TOPIC), KIND).namespace == "not-yet-there"
+    assert verifying.retention_days("not-yet-there", Signal.LINEAGE) == 30

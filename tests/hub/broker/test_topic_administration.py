@@ -46,6 +46,21 @@ async def test_apply_creates_only_what_is_missing(renamed: KafkaSettings) -> Non
     assert renamed.topic_name(CONTROL) not in await apply_topics(renamed)
 
 
+async def test_bound_topics_are_made_and_compared_like_the_topic_that_they_are_below(renamed: KafkaSettings) -> None:
+    above = renamed.topic_name(OTEL_SPANS)
+    first, second = f"{above}.team-a", f"{above}.team-b"
+    one = renamed.model_copy(update={"bound_topics": {first: "team-a"}})
+    both = renamed.model_copy(update={"bound_topics": {first: "team-a", second: "team-b"}})
+    assert await apply_topics(one, [OTEL_SPANS, CONTROL]) == [above, first, renamed.topic_name(CONTROL)]
+    assert await check_topics(one, [OTEL_SPANS]) == []
+    assert await check_topics(both, [OTEL_SPANS]) == [Difference(second, "missing", "", "")]
+    made = dataclasses.replace(OTEL_SPANS, config={**OTEL_SPANS.config, "compression.type": "producer"})
+    assert await apply_topics(both, [made]) == [second]
+    assert await check_topics(both, [OTEL_SPANS]) == [
+        Difference(second, "compression.type", "uncompressed", "producer")
+    ]
+
+
 async def test_check_names_each_setting_that_differs_and_too_few_partitions(renamed: KafkaSettings) -> None:
     made = dataclasses.replace(
         OTEL_SPANS, partitions=2, config={**OTEL_SPANS.config, "compression.type": "producer", "retention.ms": "1000"}
