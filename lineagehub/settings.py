@@ -47,6 +47,11 @@ class KafkaSettings(_Group):
         """Return the broker's name of a topic of the contract."""
         return self.topic_names.get(topic.name, topic.name)
 
+    @property
+    def end_offsets_lag(self) -> bool:
+        """Whether the broker may hold more than its end offsets say: the embedded one does, which is the one that is not idempotent."""
+        return not self.idempotent
+
 
 class ClickHouseSettings(_Group):
     """Where ClickHouse's HTTP interface is."""

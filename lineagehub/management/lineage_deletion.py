@@ -1,0 +1,97 @@
+"""Deletes a dataset, job or OpenLineage namespace of a tenant: waits for what is in flight, audits, deletes (store/deletion.py), audits.
+
+Called by the web's DELETE routes and `lineagehub lineage delete`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from lineagehub.broker.audit import AuditLog, Origin
+from lineagehub.broker.backlog import wait_caught_up
+from lineagehub.contract.audit import Action, Outcome
+from lineagehub.contract.topics import OPENLINEAGE_EVENTS
+from lineagehub.errors import LineageHubError, Retryable
+from lineagehub.settings import KafkaSettings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.deletion import Found, Target, delete, find
+
+log = structlog.get_logger(__name__)
+
+STORE_GROUP = "lineage-store"
+CATCH_UP_SECONDS = 5.0
+RETRY_AFTER_SECONDS = 5.0
+
+ACTIONS = {
+    "dataset": Action.LINEAGE_DATASET_DELETE,
+    "job": Action.LINEAGE_JOB_DELETE,
+    "namespace": Action.LINEAGE_NAMESPACE_DELETE,
+}
+
+
+class StoreBehind(Retryable):
+    """Events that were accepted before are not stored yet: they would bring back what is deleted now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"Events that were accepted before this request are not stored yet after {CATCH_UP_SECONDS:g} s, and would bring"
+            " back what it deletes. Nothing was deleted; is the agent lineage-store running?",
+            RETRY_AFTER_SECONDS,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """What was deleted, and when."""
+
+    found: Found
+    deleted_at: datetime
+
+
+class LineageDeleter:
+    """Deletes on behalf of somebody. Calls may be concurrent and may be repeated."""
+
+    def __init__(self, kafka: KafkaSettings, clickhouse: ClickHouse, audit: AuditLog) -> None:
+        self._kafka = kafka
+        self._clickhouse = clickhouse
+        self._audit = audit
+
+    async def delete(
+        self, origin: Origin, target: Target, progress: Callable[[str], None] = lambda _: None
+    ) -> Deletion | None:
+        """Delete the origin's namespace's target and return what it was; None if the namespace has nothing of that name.
+
+        Nothing is deleted when this raises StoreBehind, or Unavailable of Kafka: then there is no audit entry either.
+        Unavailable of ClickHouse may leave some of it; repeating it does the rest.
+        """
+        await self._catch_up()
+        found = await find(self._clickhouse, origin.namespace, target)
+        if found is None:
+            return None
+        action = ACTIONS[found.kind]
+        await self._audit.write(origin, action, found.node_id, Outcome.REQUESTED, found.counts)
+        try:
+            await delete(self._clickhouse, found, progress)
+        except LineageHubError as error:
+            await self._write_result(origin, action, found, Outcome.FAILED, {"error": str(error)[:500]})
+            raise
+        await self._write_result(origin, action, found, Outcome.DONE, {"rows": sum(found.rows.values()), **found.counts})
+        return Deletion(found, datetime.now(UTC))
+
+    async def _catch_up(self) -> None:
+        topic = self._kafka.topic_name(OPENLINEAGE_EVENTS)
+        if not await wait_caught_up(self._kafka, STORE_GROUP, [topic], CATCH_UP_SECONDS):
+            raise StoreBehind
+
+    async def _write_result(
+        self, origin: Origin, action: Action, found: Found, outcome: Outcome, detail: dict[str, str | int]
+    ) -> None:
+        # The deed is on record as requested. That its result is not would be no reason to call it undone.
+        try:
+            await self._audit.write(origin, action, found.node_id, outcome, detail)
+        except LineageHubError as error:
+            log.error("The result of a deletion is not audited.", request_id=origin.request_id, error=str(error))
