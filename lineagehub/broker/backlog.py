@@ -108,8 +108,6 @@ async def _reader(
             consumer.assign(partitions)
         yield consumer, partitions
     except (KafkaError, OSError) as error:
-        if isinstance(error, TimeoutError):
-            raise
         raise Unavailable("kafka", f"The backlog of {group} could not be read: {error!r}.") from error
     finally:
         await consumer.stop()

@@ -5,8 +5,6 @@ Called by the web's DELETE routes and `lineagehub lineage delete`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
@@ -18,7 +16,7 @@ from lineagehub.contract.topics import OPENLINEAGE_EVENTS
 from lineagehub.errors import LineageHubError, Retryable
 from lineagehub.settings import KafkaSettings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.deletion import Found, Target, delete, find
+from lineagehub.store.deletion import Found, Progress, Target, delete, find
 
 log = structlog.get_logger(__name__)
 
@@ -44,14 +42,6 @@ class StoreBehind(Retryable):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
-    """What was deleted, and when."""
-
-    found: Found
-    deleted_at: datetime
-
-
 class LineageDeleter:
     """Deletes on behalf of somebody. Calls may be concurrent and may be repeated."""
 
@@ -60,18 +50,22 @@ class LineageDeleter:
         self._clickhouse = clickhouse
         self._audit = audit
 
-    async def delete(
-        self, origin: Origin, target: Target, progress: Callable[[str], None] = lambda _: None
-    ) -> Deletion | None:
-        """Delete the origin's namespace's target and return what it was; None if the namespace has nothing of that name.
+    async def find(self, tenant: str, target: Target) -> Found | None:
+        """Return what there is to delete once all is stored that was accepted before; None if the tenant has nothing of that name.
 
-        Nothing is deleted when this raises StoreBehind, or Unavailable of Kafka: then there is no audit entry either.
-        Unavailable of ClickHouse may leave some of it; repeating it does the rest.
+        Raises StoreBehind if that takes too long, Unavailable of Kafka or ClickHouse.
         """
-        await self._catch_up()
-        found = await find(self._clickhouse, origin.namespace, target)
-        if found is None:
-            return None
+        topic = self._kafka.topic_name(OPENLINEAGE_EVENTS)
+        if not await wait_caught_up(self._kafka, STORE_GROUP, [topic], CATCH_UP_SECONDS):
+            raise StoreBehind
+        return await find(self._clickhouse, tenant, target)
+
+    async def delete(self, origin: Origin, found: Found, progress: Progress = lambda _: None) -> datetime:
+        """Delete what was found, on behalf of the origin, and return when that was done.
+
+        Nothing is deleted when Kafka does not take the audit entry, which is Unavailable. Unavailable of ClickHouse may leave some of it;
+        repeating `find` and this does the rest.
+        """
         action = ACTIONS[found.kind]
         await self._audit.write(origin, action, found.node_id, Outcome.REQUESTED, found.counts)
         try:
@@ -79,13 +73,10 @@ class LineageDeleter:
         except LineageHubError as error:
             await self._write_result(origin, action, found, Outcome.FAILED, {"error": str(error)[:500]})
             raise
-        await self._write_result(origin, action, found, Outcome.DONE, {"rows": sum(found.rows.values()), **found.counts})
-        return Deletion(found, datetime.now(UTC))
-
-    async def _catch_up(self) -> None:
-        topic = self._kafka.topic_name(OPENLINEAGE_EVENTS)
-        if not await wait_caught_up(self._kafka, STORE_GROUP, [topic], CATCH_UP_SECONDS):
-            raise StoreBehind
+        await self._write_result(
+            origin, action, found, Outcome.DONE, {"rows": sum(found.rows.values()), **found.counts}
+        )
+        return datetime.now(UTC)
 
     async def _write_result(
         self, origin: Origin, action: Action, found: Found, outcome: Outcome, detail: dict[str, str | int]

@@ -20,7 +20,7 @@ from typing import Literal
 from lineagehub.store.client import ClickHouse, Values
 from lineagehub.store.queries.aliases import Name, read_aliases
 from lineagehub.store.queries.links import chunks, names_of
-from lineagehub.store.queries.node_ids import Node
+from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, Node, NodeId
 from lineagehub.store.retention import RETAINED_TABLES
 
 Kind = Literal["dataset", "job", "namespace"]
@@ -118,9 +118,18 @@ class Target:
     candidates: tuple[Name, ...]
 
     @classmethod
-    def of_namespace(cls, namespace: str) -> Target:
-        """Return an OpenLineage namespace."""
-        return cls("namespace", ((namespace, ""),))
+    def parse(cls, node_id: str) -> Target:
+        """Return what a node id means, or `namespace:{namespace}`. Raises ValueError with a sentence that says how one looks."""
+        kind, _, namespace = node_id.partition(":")
+        if kind == "namespace" and namespace and len(node_id) <= MAXIMUM_LENGTH:
+            return cls("namespace", ((namespace, ""),))
+        try:
+            parsed = NodeId.parse(node_id)
+        except ValueError as error:
+            raise ValueError(
+                "nodeId must be job:{namespace}:{name}, dataset:{namespace}:{name} or namespace:{namespace}."
+            ) from error
+        return cls(parsed.kind, tuple((node.namespace, node.name) for node in parsed.nodes()))
 
 
 @dataclass(frozen=True, slots=True)
