@@ -146,7 +146,7 @@ async def test_the_table_of_places_names_every_column_that_can_name_a_job_datase
         by_table.setdefault(column["table"], {})[column["name"]] = column["type"]
     assert set(by_table) == set(PLACES) == set(RETAINED_TABLES[Signal.LINEAGE])
     for table, types in by_table.items():
-        named = {columns for place in PLACES[table] if len(columns := place.columns) == 2}
+        named = {place.columns for place in PLACES[table] if len(place.columns) == 2}
         pairs = {
             (name, name.removesuffix("Namespace") + "Name")
             for name in types
