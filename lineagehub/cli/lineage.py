@@ -27,6 +27,7 @@ from lineagehub.store.error_codes import SchemaMismatch
 from lineagehub.telemetry.logs import configure_logging
 
 PROGRESS_SECONDS = 2.0
+CATCH_UP_SECONDS = 60.0
 TIMEOUT_SECONDS = 600.0
 """Of one statement: nobody waits at the other end of a request."""
 
@@ -71,7 +72,7 @@ async def _delete(settings: Settings, namespace: str, node_id: str, dry_run: boo
     patient = settings.clickhouse.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
     async with ClickHouse(patient) as clickhouse, Producer(settings.kafka) as producer:
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
-        deleter = LineageDeleter(settings.kafka, clickhouse, audit)
+        deleter = LineageDeleter(settings.kafka, clickhouse, audit, CATCH_UP_SECONDS)
         progress = _Progress()
         late = asyncio.get_running_loop().call_later(
             PROGRESS_SECONDS, _tell, "Waiting until all accepted events are stored…"

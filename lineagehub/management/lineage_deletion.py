@@ -21,7 +21,6 @@ from lineagehub.store.deletion import Found, Progress, Target, delete, find
 log = structlog.get_logger(__name__)
 
 STORE_GROUP = "lineage-store"
-CATCH_UP_SECONDS = 5.0
 RETRY_AFTER_SECONDS = 5.0
 
 ACTIONS = {
@@ -34,21 +33,22 @@ ACTIONS = {
 class StoreBehind(Retryable):
     """Events that were accepted before are not stored yet: they would bring back what is deleted now."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
         super().__init__(
-            f"Events that were accepted before this request are not stored yet after {CATCH_UP_SECONDS:g} s, and would bring"
+            f"Events that were accepted before this request are not stored yet after {seconds:g} s, and would bring"
             " back what it deletes. Nothing was deleted; is the agent lineage-store running?",
             RETRY_AFTER_SECONDS,
         )
 
 
 class LineageDeleter:
-    """Deletes on behalf of somebody. Calls may be concurrent and may be repeated."""
+    """Deletes on behalf of somebody. Calls may be concurrent and may be repeated. `catch_up_seconds`: how long to wait for the store."""
 
-    def __init__(self, kafka: KafkaSettings, clickhouse: ClickHouse, audit: AuditLog) -> None:
+    def __init__(self, kafka: KafkaSettings, clickhouse: ClickHouse, audit: AuditLog, catch_up_seconds: float) -> None:
         self._kafka = kafka
         self._clickhouse = clickhouse
         self._audit = audit
+        self._catch_up_seconds = catch_up_seconds
 
     async def find(self, tenant: str, target: Target) -> Found | None:
         """Return what there is to delete once all is stored that was accepted before; None if the tenant has nothing of that name.
@@ -56,8 +56,8 @@ class LineageDeleter:
         Raises StoreBehind if that takes too long, Unavailable of Kafka or ClickHouse.
         """
         topic = self._kafka.topic_name(OPENLINEAGE_EVENTS)
-        if not await wait_caught_up(self._kafka, STORE_GROUP, [topic], CATCH_UP_SECONDS):
-            raise StoreBehind
+        if not await wait_caught_up(self._kafka, STORE_GROUP, [topic], self._catch_up_seconds):
+            raise StoreBehind(self._catch_up_seconds)
         return await find(self._clickhouse, tenant, target)
 
     async def delete(self, origin: Origin, found: Found, progress: Progress = lambda _: None) -> datetime:

@@ -19,6 +19,9 @@ from lineagehub.web.problems import NOT_FOUND, STORE_BEHIND, Refused
 from lineagehub.web.queries.lineage_parameters import parse_node_id
 from lineagehub.web.queries.parameters import read_query
 
+CATCH_UP_SECONDS = 5.0
+"""How long a request waits for the store: normally it is less than a second behind."""
+
 
 class DeletionQuery(BaseModel):
     """What to delete."""
@@ -80,4 +83,4 @@ def origin_of(request: web.Request) -> Origin:
 
 def _deleter(request: web.Request) -> LineageDeleter:
     parts, kafka = request.app[PARTS], request.app[SETTINGS].kafka
-    return LineageDeleter(kafka, parts.clickhouse, AuditLog(parts.producer, kafka.topic_name(AUDIT)))
+    return LineageDeleter(kafka, parts.clickhouse, AuditLog(parts.producer, kafka.topic_name(AUDIT)), CATCH_UP_SECONDS)
