@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lineagehub.store.client import ClickHouse, Values
+from lineagehub.store.deletion_places import JOB, MENTIONS, PLACES, Place
 from lineagehub.store.queries.aliases import Name, read_aliases
 from lineagehub.store.queries.links import chunks, names_of
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, Node, NodeId
@@ -26,68 +27,6 @@ Kind = Literal["dataset", "job", "namespace"]
 Progress = Callable[[str], None]
 """Is told the table whose rows are being deleted."""
 
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Columns of a table that name a job or dataset by (namespace, name), or a run by its id. `only`: in which rows they do."""
-
-    kind: Literal["job", "dataset", "run"]
-    columns: tuple[str, ...]
-    only: str = ""
-
-
-_JOB, _DATASET, _RUN = (
-    Place("job", ("JobNamespace", "JobName")),
-    Place("dataset", ("DatasetNamespace", "DatasetName")),
-    Place("run", ("RunId",)),
-)
-_PARENT_JOB, _PARENT_RUN = Place("job", ("ParentNamespace", "ParentName")), Place("run", ("ParentRunId",))
-_INPUT = Place("dataset", ("InputNamespace", "InputName"))
-_EVENTS_DATASET = Place(
-    "dataset",
-    ("JSONExtractString(Event, 'dataset', 'namespace')", "JSONExtractString(Event, 'dataset', 'name')"),
-    "EventKind = 'dataset'",
-)
-_ENDS = tuple(
-    Place(kind, (f"{end}Namespace", f"{end}Name"), f"{end}Kind = '{kind}'")
-    for end in ("Origin", "Destination")
-    for kind in ("job", "dataset")
-)
-
-PLACES: dict[str, tuple[Place, ...]] = {
-    "lineage_events": (_JOB, _EVENTS_DATASET),
-    "lineage_runs": (_RUN,),
-    "lineage_run_events": (_RUN,),
-    "lineage_run_facets": (_RUN,),
-    "lineage_run_children": (_RUN, _PARENT_RUN),
-    "lineage_run_datasets": (_JOB, _DATASET),
-    "lineage_run_dataset_facets": (_RUN, _DATASET),
-    "lineage_job_facets": (_JOB,),
-    "lineage_job_children": (_JOB, _PARENT_JOB),
-    "lineage_dataset_facets": (_DATASET,),
-    "lineage_dataset_jobs": (_DATASET, _JOB),
-    "lineage_dataset_versions": (_DATASET, _JOB),
-    "lineage_schema_versions": (_DATASET,),
-    "lineage_facet_versions": (_DATASET, _JOB),
-    "lineage_column_edges": (_DATASET, _INPUT, _JOB),
-    "lineage_column_outputs": (_DATASET, _INPUT),
-    "lineage_declared_edges": (_DATASET, _JOB, *_ENDS),
-    "lineage_job_runs": (_JOB,),
-    "lineage_jobs": (_JOB,),
-    "lineage_datasets": (_DATASET,),
-    "lineage_symlinks": (_DATASET,),
-}
-"""Where each table names what is deleted: a row goes if one of these places does. A test compares it with the schema.
-
-Rows go in this order: the runs of a job are found by lineage_job_runs, what was named by lineage_jobs and lineage_datasets, and all names
-of a dataset by lineage_symlinks. One table at a time: on two cores several at once took longer (1-4 s against 0.4-0.7).
-"""
-
-MENTIONS: dict[str, dict[str, tuple[int, int]]] = {
-    "lineage_jobs": {"Parent": (2, 3), "Root": (2, 3)},
-    "lineage_runs": {"Parent": (3, 4), "Root": (3, 4)},
-}
-"""Columns of other jobs and runs that name a job: their tuples keep the time, so that no older parent comes to light, and lose the name."""
 
 _COUNTED = {
     "runs": ("lineage_job_runs", "uniqExactIf(RunId, RunId != '')"),
@@ -264,7 +203,7 @@ def _condition(clickhouse: ClickHouse, places: Iterable[Place], selection: _Sele
     conditions = []
     for place in places:
         if place.kind == "run":
-            jobs = _is_selected("job", _JOB.columns, selection)
+            jobs = _is_selected("job", JOB.columns, selection)
             condition = jobs and (
                 f"{place.columns[0]} IN (SELECT RunId FROM {clickhouse.settings.database}.lineage_job_runs"  # noqa: S608 names of our own
                 f" WHERE Namespace = {{ns:String}} AND RunId != '' AND {jobs})"

@@ -128,6 +128,25 @@ async def committed_behind(kafka: KafkaSettings, group: str, topic: str, committ
         await consumer.stop()
 
 
+async def test_end_offsets_that_lag_are_believed_only_of_a_broker_whose_end_offsets_do_not(
+    kafka: KafkaSettings, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The embedded broker's lag under load, by up to five records: here by two, always."""
+    end_offsets = AIOKafkaConsumer.end_offsets
+
+    async def lagging(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return {partition: end - 2 for partition, end in (await end_offsets(consumer, partitions)).items()}
+
+    monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", lagging)
+    group = f"group-{uuid4().hex[:8]}"
+    await commit(kafka, group, topic, 3)
+    assert kafka.end_offsets_lag
+    assert not await wait_caught_up(kafka, group, [topic], 1)
+    assert await wait_caught_up(kafka.model_copy(update={"idempotent": True}), group, [topic], 20)
+    await commit(kafka, group, topic, 5)
+    assert await wait_caught_up(kafka, group, [topic], 20)
+
+
 async def test_while_the_broker_is_away_nobody_can_tell() -> None:
     away = KafkaSettings.model_validate({"brokers": f"127.0.0.1:{free_port()}"})
     with pytest.raises(Unavailable):

@@ -13,7 +13,8 @@ import pytest
 from lineagehub.contract.lineage import parse_event_time
 from lineagehub.contract.signals import Signal
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.deletion import MENTIONS, PLACES, Found, Target, delete, delete_tenant, find
+from lineagehub.store.deletion import Found, Target, delete, delete_tenant, find
+from lineagehub.store.deletion_places import MENTIONS, PLACES
 from lineagehub.store.landing import LINEAGE_EVENTS_IN, insert_settings
 from lineagehub.store.queries.column_lineage import column_lineage
 from lineagehub.store.queries.datasets import dataset_by_name
