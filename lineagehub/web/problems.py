@@ -181,6 +181,12 @@ UNAVAILABLE = Problem(
     "A part of the hub does not answer",
     "Nothing was lost: send the same request again after Retry-After. /readyz tells which part.",
 )
+STORE_BEHIND = Problem(
+    "store-behind",
+    503,
+    "Accepted events are not stored yet",
+    "Nothing was deleted: they would bring it back. Send the same request again after Retry-After.",
+)
 STARTING = Problem(
     "starting",
     503,
@@ -222,6 +228,7 @@ PROBLEMS: tuple[Problem, ...] = (
     TIMESTAMP_OUT_OF_RANGE,
     OVERLOADED,
     UNAVAILABLE,
+    STORE_BEHIND,
     STARTING,
     INTERNAL_ERROR,
 )
