@@ -1,6 +1,6 @@
 """What an endpoint is: route, scope, handler, and everything that its documentation says.
 
-endpoints.py holds the list of them.
+endpoints/ holds the list of them.
 """
 
 from __future__ import annotations

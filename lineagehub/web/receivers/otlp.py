@@ -2,7 +2,7 @@
 
 A protobuf body is parsed only to be checked and goes on untouched; OTLP/JSON becomes protobuf first. Items at fault are
 left out and counted in `partial_success`; the request as a whole is refused only when nobody could tell its items
-apart. To add a signal: a file that makes one `Signal`, beside otlp_traces.py, and a line in endpoints.py.
+apart. To add a signal: a file that makes one `Signal`, beside otlp_traces.py, and a line in endpoints/send.py.
 """
 
 from __future__ import annotations
