@@ -1,12 +1,13 @@
-"""The directory of namespaces and keys: the control topic's records in memory, and the questions asked of them.
+"""The directory of namespaces, keys and limits: the control topic's records in memory, and the questions asked of them.
 
-Fed by a CompactedView (broker/compacted_view.py) in web and agents; changes are effective as soon as their record arrives.
-Never writes: broker/control.py does.
+Fed by a CompactedView (broker/compacted_view.py) in web and agents; changes are effective as soon as their record arrives. Which of
+two changes is in force is decided here, the same in every process (contract/control.py). Never writes: management/control_plane.py does.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import Enum, auto
 
 import structlog
 from pydantic import ValidationError
@@ -14,33 +15,88 @@ from pydantic import ValidationError
 from lineagehub.auth.api_keys import MAXIMUM_LENGTH, digest_of
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
-from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, NamespaceRecord
+from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
+from lineagehub.contract.keys import limits_key
 
 log = structlog.get_logger(__name__)
 
+_MODELS: dict[str, tuple[type[ControlRecord], str]] = {
+    "namespace": (NamespaceRecord, "name"),
+    "key": (ApiKeyRecord, "kid"),
+    "limits": (LimitsRecord, "namespace"),
+}
+"""By what a record's key begins with: its model, and the field that its key ends with."""
+
+
+class Verdict(Enum):
+    """What became of a record that was read: it is in force, it is what is in force already, it came too late, or it is none of ours."""
+
+    TAKEN = auto()
+    REPEATED = auto()
+    LATE = auto()
+    UNREADABLE = auto()
+
 
 class Directory:
-    """Namespaces by name, keys by digest and by key id. All methods are in-memory and immediate."""
+    """Namespaces by name, keys by digest and by key id, limits by namespace. All methods are in-memory and immediate.
+
+    `namespaces` has the live ones. `contested` has the record keys whose last record in the log is not the one in force.
+    """
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
+        self._records: dict[bytes, ControlRecord] = {}
+        self.contested: set[bytes] = set()
         self.namespaces: dict[str, NamespaceRecord] = {}
+        self._ended: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, ApiKeyRecord] = {}
         self._holders: dict[str, tuple[ApiKeyRecord, Principal]] = {}
         self._signing_keys: dict[str, bytes] = {HUB_KEY_ID: sealer.hub_signing_key}
 
-    def apply(self, key: bytes, value: bytes | None) -> None:
+    def apply(self, key: bytes, value: bytes | None) -> Verdict:
         """Take in one record of the control topic; a malformed one is logged and passed over, as it must not stop the rest."""
-        kind, _, name = key.decode(errors="replace").partition(":")
-        try:
-            if kind == "namespace":
-                self._apply_namespace(name, value)
-            elif kind == "key":
-                self._apply_key(name, value)
-        except ValidationError as error:
-            log.error(
-                "A control record cannot be read; it is ignored.", key=f"{kind}:{name}", error=error.errors()[0]["msg"]
-            )
+        if value is None:
+            self._forget(key)
+            return Verdict.TAKEN
+        record = _read(key, value)
+        if record is None:
+            return Verdict.UNREADABLE
+        held = self._records.get(key)
+        if held is not None and record.precedence <= held.precedence:
+            if record == held:
+                self.contested.discard(key)
+                return Verdict.REPEATED
+            self.contested.add(key)
+            return Verdict.LATE
+        self._forget(key)
+        self._records[key] = record
+        if isinstance(record, NamespaceRecord):
+            (self.namespaces if record.deleted_at is None else self._ended)[record.name] = record
+        elif isinstance(record, ApiKeyRecord):
+            self._take_key(record)
+        return Verdict.TAKEN
+
+    def record(self, key: bytes) -> ControlRecord | None:
+        """Return the record in force under a key of the control topic."""
+        return self._records.get(key)
+
+    def deleted_namespace(self, name: str) -> NamespaceRecord | None:
+        """Return the record of a namespace that is deleted, and not made again."""
+        return self._ended.get(name)
+
+    def unpurged_namespaces(self) -> list[NamespaceRecord]:
+        """Return the deleted namespaces whose data are not yet gone."""
+        return [record for record in self._ended.values() if record.purged_at is None]
+
+    def limits(self, namespace: NamespaceRecord) -> LimitsRecord | None:
+        """Return the limits set for this namespace, which are never those of a former one of its name."""
+        record = self._records.get(limits_key(namespace.name))
+        return record if isinstance(record, LimitsRecord) and record.namespace_id == namespace.id else None
+
+    def takes(self, name: str, moment: datetime) -> bool:
+        """Tell whether what the broker took at `moment` under this name may be stored: a name that is not known may be new."""
+        record = self.namespaces.get(name) or self._ended.get(name)
+        return record is None or record.takes(moment)
 
     def authenticate(self, text: str, moment: datetime | None = None) -> Principal | None:
         """Return the principal of an API key in clear, or None if it is malformed, unknown, expired or revoked.
@@ -63,6 +119,10 @@ class Directory:
         """Return all key records."""
         return list(self._keys.values())
 
+    def keys_of(self, namespace: NamespaceRecord) -> list[ApiKeyRecord]:
+        """Return the key records of this namespace, and none of a former one of its name."""
+        return [record for record in self._keys.values() if record.namespace_id == namespace.id]
+
     def signing_key(self, kid: str) -> bytes | None:
         """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
         return self._signing_keys.get(kid)
@@ -73,38 +133,45 @@ class Directory:
         namespace = self.namespaces.get(record.namespace)
         return namespace is not None and namespace.id == record.namespace_id
 
-    def _apply_namespace(self, name: str, value: bytes | None) -> None:
-        if value is None:
-            self.namespaces.pop(name, None)
-            return
-        record = NamespaceRecord.model_validate_json(value)
-        if record.name != name:
-            _log_unreadable(f"namespace:{name}", f"It is a record of {record.name!r}.")
-            return
-        self.namespaces[name] = record
+    def _forget(self, key: bytes) -> None:
+        record = self._records.pop(key, None)
+        self.contested.discard(key)
+        if isinstance(record, NamespaceRecord):
+            self.namespaces.pop(record.name, None)
+            self._ended.pop(record.name, None)
+        elif isinstance(record, ApiKeyRecord):
+            self._keys.pop(record.kid)
+            self._holders.pop(record.digest, None)
+            self._signing_keys.pop(record.kid, None)
 
-    def _apply_key(self, kid: str, value: bytes | None) -> None:
-        record = None if value is None else ApiKeyRecord.model_validate_json(value)
-        if record is not None and record.kid != kid:
-            _log_unreadable(f"key:{kid}", f"It is a record of {record.kid!r}.")
-            return
-        former = self._keys.pop(kid, None)
-        if former is not None:
-            self._holders.pop(former.digest, None)
-            self._signing_keys.pop(kid, None)
-        if record is None:
-            return
-        self._keys[kid] = record
+    def _take_key(self, record: ApiKeyRecord) -> None:
+        self._keys[record.kid] = record
         principal = Principal(record.kid, record.role, record.namespace, ROLE_SCOPES[record.role])
         self._holders[record.digest] = (record, principal)
-        signing_key = self._sealer.open(record.signing_key, kid)
+        signing_key = self._sealer.open(record.signing_key, record.kid)
         if signing_key is None:
             log.error(
-                "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.", kid=kid
+                "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.",
+                kid=record.kid,
             )
         else:
-            self._signing_keys[kid] = signing_key
+            self._signing_keys[record.kid] = signing_key
 
 
-def _log_unreadable(key: str, fault: str) -> None:
-    log.error("A control record cannot be read; it is ignored.", key=key, error=fault)
+def _read(key: bytes, value: bytes) -> ControlRecord | None:
+    """Return the record, or None for one that is none of ours or says that it belongs under another key."""
+    kind, _, name = key.decode(errors="replace").partition(":")
+    model, field = _MODELS.get(kind, (None, ""))
+    if model is None:
+        return None
+    try:
+        record = model.model_validate_json(value)
+    except ValidationError as error:
+        fault = error.errors()[0]["msg"]
+    else:
+        named = str(getattr(record, field))
+        if named == name:
+            return record
+        fault = f"It is a record of {named!r}."
+    log.error("A control record cannot be read; it is ignored.", key=f"{kind}:{name}", error=fault)
+    return None

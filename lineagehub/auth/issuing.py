@@ -1,8 +1,9 @@
-"""New and changed namespaces, and new keys, as control records. Called by `lineagehub up` (and by the management API when it comes)."""
+"""New and changed records of namespaces and keys. Called by management and by `lineagehub up`; nothing is written here."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 from lineagehub.auth.api_keys import ApiKey, make_api_key
@@ -13,23 +14,32 @@ from lineagehub.contract.headers import derive_signing_key
 DEFAULT_KEY_LIFETIME = timedelta(days=365)
 
 
-def new_namespace(name: str, display_name: str = "", description: str = "") -> NamespaceRecord:
-    """Return the first revision of a namespace with a new identity. Raises pydantic's ValidationError on a bad name."""
+def new_namespace(name: str, former: NamespaceRecord | None = None, **fields: Any) -> NamespaceRecord:
+    """Return the first revision of a namespace with a new identity, or the next of a deleted and purged `former` one's name.
+
+    Raises pydantic's ValidationError on a bad name.
+    """
     now = datetime.now(UTC)
     return NamespaceRecord(
         id=uuid4(),
+        revision=former.revision + 1 if former else 1,
         name=name,
-        display_name=display_name or name,
-        description=description,
         created_at=now,
         updated_at=now,
+        not_before=former.purged_at if former else None,
+        **{"display_name": name, **fields},
     )
 
 
 def changed_namespace(record: NamespaceRecord, **changes: object) -> NamespaceRecord:
     """Return the next revision of a namespace with these fields changed. Raises pydantic's ValidationError on a bad value."""
-    revised = {"revision": record.revision + 1, "updated_at": datetime.now(UTC)}
+    revised = {"revision": record.revision + 1, "repair": 0, "updated_at": datetime.now(UTC)}
     return NamespaceRecord.model_validate(record.model_dump() | changes | revised)
+
+
+def changed_key(record: ApiKeyRecord, **changes: object) -> ApiKeyRecord:
+    """Return the next revision of a key with these fields changed. Raises pydantic's ValidationError on a bad value."""
+    return ApiKeyRecord.model_validate(record.model_dump() | changes | {"revision": record.revision + 1, "repair": 0})
 
 
 def issue_key(
@@ -38,9 +48,10 @@ def issue_key(
     environment: str,
     sealer: Sealer,
     note: str = "",
-    lifetime: timedelta = DEFAULT_KEY_LIFETIME,
+    lifetime: timedelta | None = DEFAULT_KEY_LIFETIME,
+    rotated_from: str | None = None,
 ) -> tuple[ApiKey, ApiKeyRecord]:
-    """Return a new key in clear, to be shown once, and the record to be stored. Nothing is written here."""
+    """Return a new key in clear, to be shown once, and the record to be stored. A `lifetime` of None does not end."""
     api_key = make_api_key(environment)
     now = datetime.now(UTC)
     return api_key, ApiKeyRecord(
@@ -52,5 +63,6 @@ def issue_key(
         signing_key=sealer.seal(derive_signing_key(api_key.secret, api_key.kid), api_key.kid),
         note=note,
         created_at=now,
-        expires_at=now + lifetime,
+        expires_at=now + lifetime if lifetime is not None else None,
+        rotated_from=rotated_from,
     )

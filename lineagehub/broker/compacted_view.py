@@ -1,13 +1,16 @@
 """A compacted topic, held whole in memory and kept up to date: how web and agents know namespaces, keys and usage.
 
-No consumer group: every process reads the whole topic. `apply` is called for each record, in order, in the event loop.
+No consumer group: every process reads the whole topic. `apply` is called for each record, in order, in the event loop. A writer that
+wants to read its own writes watches the view that its process has.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -21,7 +24,30 @@ log = structlog.get_logger(__name__)
 POLL_MS = 500
 RECONNECT_SECONDS = 1.0
 
-Apply = Callable[[bytes, bytes | None], None]
+Apply = Callable[[bytes, bytes | None], Any]
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+class Watch:
+    """What `apply` returned for each record that was read since the watch began: how a writer learns what became of its own."""
+
+    def __init__(self) -> None:
+        self._outcomes: dict[Place, Any] = {}
+        self._changed = asyncio.Event()
+
+    def note(self, place: Place, outcome: Any) -> None:
+        """Remember the outcome of a record; a view that begins anew reads it twice, and the first time counts."""
+        self._outcomes.setdefault(place, outcome)
+        self._changed.set()
+
+    async def outcome(self, place: Place, timeout_seconds: float) -> Any:
+        """Return what `apply` returned for the record at `place`, once it was read. Raises TimeoutError."""
+        async with asyncio.timeout(timeout_seconds):
+            while place not in self._outcomes:
+                self._changed.clear()
+                await self._changed.wait()
+        return self._outcomes[place]
 
 
 class CompactedView:
@@ -34,6 +60,7 @@ class CompactedView:
         self._caught_up = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._last_contact: float | None = None
+        self._watches: list[Watch] = []
 
     async def start(self) -> None:
         """Begin to follow, in the background; a broker that is away delays nobody's start."""
@@ -64,6 +91,16 @@ class CompactedView:
             return False
         return True
 
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """Watch what is read while the block lasts. A writer begins before it sends."""
+        watch = Watch()
+        self._watches.append(watch)
+        try:
+            yield watch
+        finally:
+            self._watches.remove(watch)
+
     async def _follow_for_ever(self) -> None:
         while True:
             try:
@@ -86,7 +123,9 @@ class CompactedView:
                 for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
                     for record in records:
                         if record.key is not None:
-                            self._apply(record.key, record.value)
+                            outcome = self._apply(record.key, record.value)
+                            for watch in self._watches:
+                                watch.note((record.partition, record.offset), outcome)
                 self._note_contact(consumer, partitions)
                 if not self._caught_up.is_set() and await _has_reached(consumer, ends):
                     self._caught_up.set()

@@ -1,48 +1,42 @@
-"""Writes of the control topic, namespaces and keys, and reading it once from end to end. Called by commands (and by the management API
-when it comes); web and agents follow the topic instead (compacted_view.py).
+"""Writes of the control topic, namespaces, keys and limits, and reading it once from end to end.
 
-With the embedded broker, which forgets everything when it dies, each record is first appended to a journal and fsynced;
-`lineagehub up` replays the journal at start (embedded/control_journal.py). With a real broker the topic itself is durable.
+Whether a record that was written is in force, the log decides: management/control_plane.py waits for that. Web and agents follow the topic
+(compacted_view.py).
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-
-from lineagehub.broker.compacted_view import Apply, CompactedView
+from lineagehub.broker.compacted_view import Apply, CompactedView, Place
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord
-from lineagehub.contract.keys import api_key_key, namespace_key
+from lineagehub.contract.control import ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
+from lineagehub.contract.keys import api_key_key, limits_key, namespace_key
 from lineagehub.contract.topics import CONTROL
 from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 
 READ_SECONDS = 20.0
 
-JournalAppend = Callable[[bytes, bytes | None], None]
+
+def key_of(record: ControlRecord) -> bytes:
+    """Return the key of a record on the control topic."""
+    if isinstance(record, NamespaceRecord):
+        return namespace_key(record.name)
+    if isinstance(record, ApiKeyRecord):
+        return api_key_key(record.kid)
+    assert isinstance(record, LimitsRecord), "there are three kinds"
+    return limits_key(record.namespace)
 
 
 class ControlWriter:
-    """Writes control records, acknowledged. `journal` is called first, in a thread, when there is one."""
+    """Writes control records, acknowledged."""
 
-    def __init__(self, producer: Producer, topic: str, journal: JournalAppend | None = None) -> None:
+    def __init__(self, producer: Producer, topic: str) -> None:
         self._producer = producer
         self._topic = topic
-        self._journal = journal
 
-    async def put_namespace(self, record: NamespaceRecord) -> None:
-        """Write a namespace record. Raises Unavailable; may be repeated."""
-        await self._put(namespace_key(record.name), record.model_dump_json().encode())
-
-    async def put_key(self, record: ApiKeyRecord) -> None:
-        """Write a key record. Raises Unavailable; may be repeated."""
-        await self._put(api_key_key(record.kid), record.model_dump_json().encode())
-
-    async def _put(self, key: bytes, value: bytes) -> None:
-        if self._journal is not None:
-            await asyncio.to_thread(self._journal, key, value)
-        await self._producer.send(self._topic, value, key=key)
+    async def put(self, record: ControlRecord) -> Place:
+        """Write a record; return where it stands. Raises Unavailable; may be repeated."""
+        return await self._producer.send(self._topic, record.model_dump_json().encode(), key=key_of(record))
 
 
 async def read_control(kafka: KafkaSettings, apply: Apply, timeout_seconds: float = READ_SECONDS) -> None:

@@ -36,6 +36,11 @@ def command(
             None,
         )
     )
+    if not keys.api_key:
+        raise ConfigurationError(
+            f"The namespace {namespace!r} is being deleted; only an operator key was made: {keys.operator_key}",
+            "Run this again when its data are gone: the web and the storing agents must run for that.",
+        )
     if json_output:
         print(json.dumps({"namespace": namespace, "api_key": keys.api_key, "operator_key": keys.operator_key}))
         return

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from uuid import uuid4
 
 import typer
 
-from lineagehub.broker.audit import AuditLog, Origin
+from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.audit import Actor
+from lineagehub.cli._origin import command_line_origin
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.contract.topics import AUDIT
 from lineagehub.errors import ConfigurationError, LineageHubError
@@ -84,21 +81,12 @@ async def _delete(settings: Settings, namespace: str, node_id: str, dry_run: boo
             if found is None:
                 raise LineageHubError(f"The namespace {namespace!r} has nothing that is named {node_id}.")
             progress.expect(found.rows)
-            origin = Origin(namespace, Actor(cli_user=_user()), str(uuid4()))
-            deleted_at = None if dry_run else await deleter.delete(origin, found, progress)
+            deleted_at = None if dry_run else await deleter.delete(command_line_origin(namespace), found, progress)
         except SchemaMismatch as error:
             raise ConfigurationError(str(error), "lineagehub migrate") from error
         finally:
             late.cancel()
     print(json.dumps(_document(found, deleted_at)) if json_output else _sentence(found, deleted_at))
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # In a container whose user id has no name.
-        return f"uid {os.getuid()}"
 
 
 def _document(found: Found, deleted_at: datetime | None) -> dict[str, object]:

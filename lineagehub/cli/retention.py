@@ -16,15 +16,18 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from lineagehub.auth.directory import Directory
-from lineagehub.auth.issuing import changed_namespace
 from lineagehub.auth.sealing import Sealer
-from lineagehub.broker.control import ControlWriter, read_control
+from lineagehub.broker.audit import AuditLog
+from lineagehub.broker.control import read_control
 from lineagehub.broker.producer import Producer
+from lineagehub.cli._origin import command_line_origin
 from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, NamespaceRecord, RetentionDays
 from lineagehub.contract.signals import Signal
-from lineagehub.contract.topics import CONTROL
-from lineagehub.embedded.control_journal import ControlJournal
+from lineagehub.contract.topics import AUDIT
 from lineagehub.errors import ConfigurationError, LineageHubError
+from lineagehub.management.control_journal import journal_append
+from lineagehub.management.control_plane import open_control_plane
+from lineagehub.management.namespaces import NamespaceManager
 from lineagehub.settings import Settings, load_settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.error_codes import SchemaMismatch
@@ -128,10 +131,7 @@ async def _set(
     json_output: bool,
 ) -> None:
     settings = _settings()
-    (record,) = await _records(settings, namespace)
-    changed = _changed(record, days, of_signals, following)
-    if changed is not record:
-        await _put(settings, changed)
+    changed = await _change(settings, namespace, days, of_signals, following)
     document: dict[str, Any] = {"namespace": namespace, "revision": changed.revision, "signals": _days_of(changed)}
     if not json_output:
         kept = ", ".join(f"{signal} {days}" for signal, days in document["signals"].items())
@@ -199,30 +199,35 @@ async def _records(settings: Settings, namespace: str) -> list[NamespaceRecord]:
     if not namespace:
         return [directory.namespaces[name] for name in sorted(directory.namespaces)]
     if namespace not in directory.namespaces:
-        raise ConfigurationError(
-            f"There is no namespace {namespace!r}.",
-            "lineagehub retention show names those there are; lineagehub bootstrap --namespace NAME makes one.",
-        )
+        raise _unknown(namespace)
     return [directory.namespaces[namespace]]
 
 
-async def _put(settings: Settings, record: NamespaceRecord) -> None:
-    journal = ControlJournal(settings.control_journal).append if settings.control_journal else None
-    async with Producer(settings.kafka) as producer:
-        await ControlWriter(producer, settings.kafka.topic_name(CONTROL), journal).put_namespace(record)
+def _unknown(namespace: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"There is no namespace {namespace!r}.",
+        "lineagehub retention show names those there are; lineagehub bootstrap --namespace NAME makes one.",
+    )
 
 
-def _changed(
-    record: NamespaceRecord, days: int | None, of_signals: dict[Signal, int], following: set[Signal]
+async def _change(
+    settings: Settings, namespace: str, days: int | None, of_signals: dict[Signal, int], following: set[Signal]
 ) -> NamespaceRecord:
-    """Return the record with these days as its next revision, or itself when they are what it says already."""
-    former = {signal: kept for signal, kept in record.signal_retention_days.items() if signal not in following}
-    changes = {
-        "retention_days": record.retention_days if days is None else days,
-        "signal_retention_days": former | of_signals,
-    }
-    same = all(getattr(record, name) == value for name, value in changes.items())
-    return record if same else changed_namespace(record, **changes)
+    """Set the days, on whatever revision is there, and return the namespace as it is then."""
+    sealer = Sealer(settings.require_secret_key())
+    async with (
+        Producer(settings.kafka) as producer,
+        open_control_plane(settings.kafka, sealer, producer, journal_append(settings)) as control,
+    ):
+        namespaces = NamespaceManager(control, AuditLog(producer, settings.kafka.topic_name(AUDIT)))
+        held = control.directory.namespaces.get(namespace)
+        if held is None:
+            raise _unknown(namespace)
+        kept = {signal: days for signal, days in held.signal_retention_days.items() if signal not in following}
+        fields: dict[str, Any] = {"signal_retention_days": kept | of_signals}
+        if days is not None:
+            fields["retention_days"] = days
+        return await namespaces.change(command_line_origin(namespace), namespace, fields, {held.revision})
 
 
 def _days_of(record: NamespaceRecord) -> dict[str, int]:

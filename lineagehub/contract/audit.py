@@ -21,6 +21,14 @@ class Action(StrEnum):
     LINEAGE_DATASET_DELETE = "lineage.dataset.delete"
     LINEAGE_JOB_DELETE = "lineage.job.delete"
     LINEAGE_NAMESPACE_DELETE = "lineage.namespace.delete"
+    NAMESPACE_CREATE = "namespace.create"
+    NAMESPACE_CHANGE = "namespace.change"
+    NAMESPACE_DELETE = "namespace.delete"
+    NAMESPACE_PURGE = "namespace.purge"
+    KEY_CREATE = "key.create"
+    KEY_ROTATE = "key.rotate"
+    KEY_REVOKE = "key.revoke"
+    LIMITS_SET = "limits.set"
 
 
 class Outcome(StrEnum):
@@ -32,7 +40,7 @@ class Outcome(StrEnum):
 
 
 class Actor(BaseModel):
-    """Who: the holder of a key, or a user of the operating system at the command line."""
+    """Who: the holder of a key, a user of the operating system at the command line, or, with none of them, the hub itself."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 

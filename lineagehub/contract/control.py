@@ -1,7 +1,13 @@
-"""Records of the compacted control topic: namespaces and keys. The whole topic is held in memory by web and agents.
+"""Records of the compacted control topic: namespaces, keys and limits. The whole topic is held in memory by web and agents.
 
-Written by the web's management API and by `lineagehub up`; a null value (tombstone) deletes. `revision` grows by one with
-each change of a record. Secrets never stand here in clear: a key's digest, and its signing key encrypted.
+Several processes write to it at once, and the log decides. `revision` grows by one with each change. A reader takes a record when it
+goes before the one it holds (`precedence`), and passes it over otherwise: of two changes of one revision, the first in the log is in force
+everywhere. Compaction keeps the last record of a key, which may be the one that lost: so what is in force is written again behind it, with
+`repair` one higher (management/control_plane.py). A deleted namespace is a record with `deleted_at`: a null value would let a late change
+of somebody else's bring it back. The hub writes no null values; one is the operator's last resort, and forgets the key whole.
+
+Secrets never stand here in clear: a key's digest, and its signing key encrypted. A member that this version does not know is kept
+through a change.
 """
 
 from __future__ import annotations
@@ -11,8 +17,9 @@ from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
 from lineagehub.contract.signals import Signal
 
@@ -36,34 +43,61 @@ class Scope(StrEnum):
     DEAD_LETTERS_READ = "dlq:read"
     DEAD_LETTERS_WRITE = "dlq:write"
     NAMESPACE_ADMIN = "ns:admin"
+    NAMESPACE_READ = "ns:read"
+    NAMESPACE_WRITE = "ns:write"
+    NAMESPACE_OWN = "ns:own"
     PLATFORM_OPERATE = "platform:operate"
 
 
-_READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ})
+_READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ, Scope.NAMESPACE_READ})
+_OWNER = frozenset(Scope) - {Scope.PLATFORM_OPERATE}
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
-    Role.OWNER: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
-    Role.ADMIN: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
+    Role.OWNER: _OWNER,
+    Role.ADMIN: _OWNER - {Scope.NAMESPACE_OWN},
     Role.WRITER: frozenset({Scope.INGEST_WRITE}),
     Role.READER: _READ,
-    Role.OPERATOR: frozenset({Scope.PLATFORM_OPERATE}),
+    Role.OPERATOR: frozenset(
+        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN}
+    ),
 }
+"""The operator manages every namespace and reads the data of none."""
 
 
 RetentionDays = Annotated[int, Field(ge=1, le=3650)]
 DEFAULT_RETENTION_DAYS = 30
+KeyId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8}$")]
+
+Precedence = tuple[int, int]
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class ControlRecord(BaseModel):
+    """What all records have. `repair` counts how often this revision was written again behind a change that lost against it."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     revision: int = Field(ge=1, default=1)
+    repair: int = Field(ge=0, default=0)
+
+    @property
+    def precedence(self) -> Precedence:
+        """What decides between two records of one key: the greater is in force, of two equal ones the first in the log."""
+        return self.revision, self.repair
 
 
-class NamespaceRecord(_Record):
+def precedence_of(value: bytes) -> Precedence:
+    """Return the precedence of a record as it stands on the topic; the least for what is no record."""
+    try:
+        return ControlRecord.model_validate_json(value).precedence
+    except ValidationError:
+        return 0, 0
+
+
+class NamespaceRecord(ControlRecord):
     """One tenant.
 
-    `id` is its identity: a deleted and re-created name is another namespace. `signal_retention_days` goes before
-    `retention_days` for the signals in it.
+    `id` is its identity: a deleted and re-created name is another namespace, though its revisions go on. `signal_retention_days` goes
+    before `retention_days` for the signals in it. `deleted_at`: its keys are dead; `purged_at`: its data are gone, too. `not_before`:
+    what the broker took earlier under this name is of a former namespace that was deleted; None for a name that never was.
     """
 
     id: UUID
@@ -78,20 +112,27 @@ class NamespaceRecord(_Record):
     tags: dict[str, str] = {}
     created_at: AwareDatetime
     updated_at: AwareDatetime
+    deleted_at: AwareDatetime | None = None
+    purged_at: AwareDatetime | None = None
+    not_before: AwareDatetime | None = None
 
     def retention_days_of(self, signal: Signal) -> int:
         """Return how long data of a signal are kept, in days."""
         return self.signal_retention_days.get(signal, self.retention_days)
 
+    def takes(self, moment: datetime) -> bool:
+        """Tell whether what the broker took at `moment` (aware UTC) is this namespace's: nothing is once it is deleted."""
+        return self.deleted_at is None and (self.not_before is None or moment >= self.not_before)
 
-class ApiKeyRecord(_Record):
+
+class ApiKeyRecord(ControlRecord):
     """One API key.
 
     `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64); `namespace` is
-    None for the platform operator's keys only.
+    None for the platform operator's keys only. A rotated key and the one that took its place name each other.
     """
 
-    kid: str = Field(pattern=r"^[0-9A-Za-z]{8}$")
+    kid: KeyId
     namespace: Namespace | None
     namespace_id: UUID | None
     role: Role
@@ -101,9 +142,24 @@ class ApiKeyRecord(_Record):
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
     revoked_at: AwareDatetime | None = None
+    rotated_from: KeyId | None = None
+    rotated_to: KeyId | None = None
 
     def is_valid_at(self, moment: datetime) -> bool:
         """Tell whether the key was live at `moment` (aware UTC): not expired and not yet revoked."""
         return (self.expires_at is None or moment < self.expires_at) and (
             self.revoked_at is None or moment < self.revoked_at
         )
+
+
+class LimitsRecord(ControlRecord):
+    """What a namespace may use, where that differs from the hub's defaults; and single keys of it, where they differ from it.
+
+    Those of a former namespace of the same name, with another id, are void.
+    """
+
+    namespace: Namespace
+    namespace_id: UUID
+    limits: Limits = Limits()
+    keys: dict[KeyId, Limits] = {}
+    updated_at: AwareDatetime

@@ -35,6 +35,11 @@ def api_key_key(kid: str) -> bytes:
     return f"key:{kid}".encode()
 
 
+def limits_key(name: str) -> bytes:
+    """Key of a namespace's limits on the control topic."""
+    return f"limits:{name}".encode()
+
+
 def _ancestor_job(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
     facets = run.get("facets")
     parent = facets.get("parent") if isinstance(facets, dict) else None

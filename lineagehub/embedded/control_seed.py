@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from lineagehub.auth.directory import Directory
+from lineagehub.auth.api_keys import ApiKey
 from lineagehub.auth.issuing import issue_key, new_namespace
 from lineagehub.auth.sealing import Sealer
-from lineagehub.broker.control import ControlWriter, read_control
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.control import Role
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
 from lineagehub.contract.topics import CONTROL
-from lineagehub.embedded.control_journal import ControlJournal
+from lineagehub.management.control_journal import ControlJournal
+from lineagehub.management.control_plane import ControlPlane, open_control_plane
 from lineagehub.settings import KafkaSettings
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class IssuedKeys:
-    """Two fresh keys in clear, to be shown once: the namespace's owner and the platform's operator."""
+    """Two fresh keys in clear, to be shown once: the namespace's owner, none while it is being deleted, and the platform's operator."""
 
     api_key: str
     operator_key: str
@@ -44,17 +44,27 @@ async def issue_keys(
     Earlier keys stay valid until they expire: a terminal that holds one goes on working after a restart.
     """
     sealer = Sealer(secret_key)
-    directory = Directory(sealer)
-    topic = kafka.topic_name(CONTROL)
-    await read_control(kafka, directory.apply)
-    async with Producer(kafka) as producer:
-        writer = ControlWriter(producer, topic, journal.append if journal else None)
-        record = directory.namespaces.get(namespace)
-        if record is None:
-            record = new_namespace(namespace)
-            await writer.put_namespace(record)
-        owner_key, owner_record = issue_key(record, Role.OWNER, "dev", sealer, note, lifetime)
-        operator_key, operator_record = issue_key(None, Role.OPERATOR, "dev", sealer, note, lifetime)
-        await writer.put_key(owner_record)
-        await writer.put_key(operator_record)
-    return IssuedKeys(owner_key.text, operator_key.text)
+    async with (
+        Producer(kafka) as producer,
+        open_control_plane(kafka, sealer, producer, journal.append if journal else None) as control,
+    ):
+        record = await _namespace(control, namespace)
+        owner_key = await _put(control, issue_key(record, Role.OWNER, "dev", sealer, note, lifetime)) if record else ""
+        operator_key = await _put(control, issue_key(None, Role.OPERATOR, "dev", sealer, note, lifetime))
+    return IssuedKeys(owner_key, operator_key)
+
+
+async def _put(control: ControlPlane, issued: tuple[ApiKey, ApiKeyRecord]) -> str:
+    api_key, record = issued
+    await control.put(record)
+    return api_key.text
+
+
+async def _namespace(control: ControlPlane, name: str) -> NamespaceRecord | None:
+    """Return the namespace, made unless it is there; None while it is being deleted, which needs a running web."""
+    while (record := control.directory.namespaces.get(name)) is None:
+        former = control.directory.deleted_namespace(name)
+        if former is not None and former.purged_at is None:
+            return None
+        await control.put(new_namespace(name, former))
+    return record

@@ -22,11 +22,11 @@ from lineagehub.broker.backlog import wait_delivered
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
 from lineagehub.embedded.broker import broker_command
-from lineagehub.embedded.control_journal import ControlJournal
 from lineagehub.embedded.control_seed import issue_keys, replay
 from lineagehub.embedded.data_directory import DataDirectory
 from lineagehub.embedded.processes import Child, ChildFailed
 from lineagehub.errors import LineageHubError, Unavailable
+from lineagehub.management.control_journal import ControlJournal
 from lineagehub.settings import ClickHouseSettings, load_settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.migrate import apply as apply_migrations
@@ -105,6 +105,10 @@ class Stack:
         keys = await issue_keys(
             self._kafka, self._secret_key, NAMESPACE, "made by lineagehub up", KEY_LIFETIME, self._journal
         )
+        if not keys.api_key:
+            self._tell(
+                f"The namespace {NAMESPACE!r} is being deleted, so there is no key of it; the next start makes it again."
+            )
         await self._start_services()
         self._watch(self._clickhouse_server)
         if self._broker is not None:

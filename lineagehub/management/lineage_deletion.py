@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import structlog
-
 from lineagehub.broker.audit import AuditLog, Origin
 from lineagehub.broker.backlog import wait_caught_up
-from lineagehub.contract.audit import Action, Outcome
+from lineagehub.contract.audit import Action
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
-from lineagehub.errors import LineageHubError, Retryable
+from lineagehub.errors import Retryable
+from lineagehub.management.audited import audited
 from lineagehub.settings import KafkaSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.deletion import Found, Progress, Target, delete, find
-
-log = structlog.get_logger(__name__)
 
 STORE_GROUP = "lineage-store"
 RETRY_AFTER_SECONDS = 5.0
@@ -67,22 +64,7 @@ class LineageDeleter:
         repeating `find` and this does the rest.
         """
         action = ACTIONS[found.kind]
-        await self._audit.write(origin, action, found.node_id, Outcome.REQUESTED, found.counts)
-        try:
+        async with audited(self._audit, origin, action, found.node_id, found.counts) as result:
             await delete(self._clickhouse, found, progress)
-        except LineageHubError as error:
-            await self._write_result(origin, action, found, Outcome.FAILED, {"error": str(error)[:500]})
-            raise
-        await self._write_result(
-            origin, action, found, Outcome.DONE, {"rows": sum(found.rows.values()), **found.counts}
-        )
+            result["rows"] = sum(found.rows.values())
         return datetime.now(UTC)
-
-    async def _write_result(
-        self, origin: Origin, action: Action, found: Found, outcome: Outcome, detail: dict[str, str | int]
-    ) -> None:
-        # The deed is on record as requested. That its result is not would be no reason to call it undone.
-        try:
-            await self._audit.write(origin, action, found.node_id, outcome, detail)
-        except LineageHubError as error:
-            log.error("The result of a deletion is not audited.", request_id=origin.request_id, error=str(error))

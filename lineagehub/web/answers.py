@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ def json_answer(document: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type=JSON)
 
 
-def model_answer(model: BaseModel, status: int = 200) -> web.Response:
+def model_answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """Return a JSON answer of a pydantic model, members by their wire names."""
-    return web.Response(body=model.model_dump_json(by_alias=True).encode(), status=status, content_type=JSON)
+    body = model.model_dump_json(by_alias=True).encode()
+    return web.Response(body=body, status=status, content_type=JSON, headers=headers)

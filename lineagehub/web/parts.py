@@ -13,8 +13,11 @@ from aiohttp import web
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
+from lineagehub.management.control_plane import ControlPlane
+from lineagehub.management.namespace_purge import NamespacePurger
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
@@ -29,6 +32,9 @@ class Parts:
     control_view: CompactedView
     sealer: Sealer
     clickhouse: ClickHouse
+    control: ControlPlane
+    audit: AuditLog
+    purger: NamespacePurger
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -97,6 +97,12 @@ BAD_CURSOR = Problem(
     "The cursor is not one of this request",
     "Send `nextCursor` as it came, with the same path, the same parameters and a key of the same namespace; or begin again without it.",
 )
+INVALID_NAMESPACE = Problem(
+    "invalid-namespace",
+    400,
+    "The path names no namespace",
+    "A namespace is 3 to 63 of a-z, 0-9, dot, dash, underscore, with a letter or digit at both ends.",
+)
 INVALID_EVENT_ID = Problem(
     "invalid-event-id",
     400,
@@ -145,6 +151,9 @@ INVALID_CREDENTIALS = Problem(
 INSUFFICIENT_SCOPE = Problem(
     "insufficient-scope", 403, "The API key may not do this", "Use a key whose role has the scope that `detail` names."
 )
+ROLE_TOO_HIGH = Problem(
+    "role-too-high", 403, "The key may not issue that role", "Ask for a role that is not above your own."
+)
 NAMESPACE_MISMATCH = Problem(
     "namespace-mismatch",
     403,
@@ -154,6 +163,40 @@ NAMESPACE_MISMATCH = Problem(
 NOT_FOUND = Problem("not-found", 404, "There is no such thing", "Check the path and the id; /docs lists all routes.")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "The route has other methods", "The header Allow lists them.")
 BODY_TIMEOUT = Problem("body-timeout", 408, "The body did not arrive in time", "Send the body without pauses.")
+NAMESPACE_EXISTS = Problem(
+    "namespace-exists", 409, "There is a namespace of this name", "Change that one with PATCH, or take another name."
+)
+NAMESPACE_BEING_DELETED = Problem(
+    "namespace-being-deleted",
+    409,
+    "A deleted namespace of this name still has data",
+    "Try again when a GET of it answers 404.",
+)
+LAST_OWNER = Problem(
+    "last-owner", 409, "It is the last owner's key", "Make another owner's key first, or rotate this one."
+)
+KEY_NOT_LIVE = Problem("key-not-live", 409, "The key is expired or revoked", "Make a new key.")
+ROTATION_UNDERWAY = Problem(
+    "rotation-underway",
+    409,
+    "Two keys of this rotation are live",
+    "Revoke the one that `detail` names, or wait until it expires.",
+)
+TOO_MANY_KEYS = Problem(
+    "too-many-keys", 409, "The namespace has as many live keys as it may", "Revoke keys that are not used."
+)
+PRECONDITION_FAILED = Problem(
+    "precondition-failed",
+    412,
+    "It was changed meanwhile",
+    "Read it again, decide again, and send its new ETag as If-Match.",
+)
+CONFIRMATION_REQUIRED = Problem(
+    "confirmation-required",
+    428,
+    "Deleting a namespace must be confirmed",
+    "Send `?confirm=` with its name, or its ETag as If-Match.",
+)
 PAYLOAD_TOO_LARGE = Problem(
     "payload-too-large", 413, "The body or an event is too large", "Send less at once; `detail` names the limit."
 )
@@ -204,6 +247,7 @@ PROBLEMS: tuple[Problem, ...] = (
     INVALID_REQUEST,
     INVALID_PARAMETER,
     BAD_CURSOR,
+    INVALID_NAMESPACE,
     INVALID_EVENT_ID,
     INVALID_IDEMPOTENCY_KEY,
     INVALID_JSON,
@@ -216,10 +260,19 @@ PROBLEMS: tuple[Problem, ...] = (
     MISSING_CREDENTIALS,
     INVALID_CREDENTIALS,
     INSUFFICIENT_SCOPE,
+    ROLE_TOO_HIGH,
     NAMESPACE_MISMATCH,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
+    NAMESPACE_EXISTS,
+    NAMESPACE_BEING_DELETED,
+    LAST_OWNER,
+    KEY_NOT_LIVE,
+    ROTATION_UNDERWAY,
+    TOO_MANY_KEYS,
+    PRECONDITION_FAILED,
+    CONFIRMATION_REQUIRED,
     PAYLOAD_TOO_LARGE,
     EVENT_TOO_COMPLEX,
     UNSUPPORTED_MEDIA_TYPE,

@@ -16,9 +16,13 @@ from aiohttp import web
 
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import CONTROL
+from lineagehub.contract.topics import AUDIT
+from lineagehub.management.control_journal import journal_append
+from lineagehub.management.control_plane import ControlPlane
+from lineagehub.management.namespace_purge import NamespacePurger
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.web.app import Parts, create_app
@@ -90,14 +94,16 @@ async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Give the started parts of a web with these settings; stop them at the end, the producer after its flush."""
     sealer = Sealer(settings.require_secret_key())
-    directory = Directory(sealer)
-    view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     async with AsyncExitStack() as stack:
         clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
-        await view.start()
-        stack.push_async_callback(view.stop)
-        yield Parts(producer, directory, view, sealer, clickhouse)
+        control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
+        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
+        purger = NamespacePurger(settings.kafka, control, clickhouse, audit)
+        for part in (control, purger):
+            await part.start()
+            stack.push_async_callback(part.stop)
+        yield Parts(producer, control.directory, control.view, sealer, clickhouse, control, audit, purger)
 
 
 @asynccontextmanager

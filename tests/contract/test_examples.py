@@ -18,10 +18,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from lineagehub import contract
 from lineagehub.auth.api_keys import parse_api_key
 from lineagehub.contract.audit import AuditEntry
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord
+from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRecord
 from lineagehub.contract.dead_letter import HEADER_REASON, DeadLetter
 from lineagehub.contract.headers import ContentKind, derive_signing_key, read_headers
-from lineagehub.contract.keys import api_key_key, lineage_key, namespace_key
+from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
@@ -108,6 +108,8 @@ def test_a_control_record_is_what_its_key_says(example: Example) -> None:
         assert is_namespace(name)
     elif kind == "namespace":
         assert namespace_key(NamespaceRecord.model_validate_json(example.value).name) == example.key
+    elif kind == "limits":
+        assert limits_key(LimitsRecord.model_validate_json(example.value).namespace) == example.key
     else:
         assert api_key_key(ApiKeyRecord.model_validate_json(example.value).kid) == example.key
 

@@ -44,8 +44,15 @@ class Verifier:
     def verify(self, record: Record, kind: ContentKind) -> Envelope:
         """Return the envelope of a record whose writer is proved, or raise Rejected (operator's lane: namespace None).
 
-        A namespace that the directory does not know, of a bound topic or of open trust, is taken at its word.
+        A namespace that the directory does not know, of a bound topic or of open trust, is taken at its word. What the broker took for a
+        namespace that is deleted, and may have been made again under the same name, is nobody's.
         """
+        envelope = self._proved(record, kind)
+        if not self._directory.takes(envelope.namespace, _taken_at(record)):
+            raise Rejected(Reason.NAMESPACE_MISMATCH, "The namespace that it was sent to is deleted.")
+        return envelope
+
+    def _proved(self, record: Record, kind: ContentKind) -> Envelope:
         bound_namespace = self._bound_topics.get(record.partition.topic)
         if record.value is None:
             raise Rejected(Reason.NULL_VALUE, "The record has no value.", bound_namespace)
@@ -106,9 +113,12 @@ class Verifier:
         if self.is_hub(envelope):
             return
         key = self._directory.key(envelope.key_id)
-        moment = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
-        if key is None or not key.is_valid_at(moment) or Scope.INGEST_WRITE not in ROLE_SCOPES[key.role]:
+        if key is None or not key.is_valid_at(_taken_at(record)) or Scope.INGEST_WRITE not in ROLE_SCOPES[key.role]:
             raise Rejected(Reason.KEY_REVOKED, "The key was revoked, expired, or may not write.")
+
+
+def _taken_at(record: Record) -> datetime:
+    return datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
 
 
 def _open_envelope(record: Record, namespace: str, kind: ContentKind) -> Envelope:

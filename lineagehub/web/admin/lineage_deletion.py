@@ -7,14 +7,12 @@ from datetime import datetime
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from lineagehub.broker.audit import AuditLog, Origin
-from lineagehub.contract.audit import Actor
-from lineagehub.contract.topics import AUDIT
 from lineagehub.management.lineage_deletion import LineageDeleter, StoreBehind
 from lineagehub.store.deletion import Found, Kind, Target
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH
+from lineagehub.web.admin.targets import management_origin
 from lineagehub.web.answers import model_answer
-from lineagehub.web.parts import PARTS, PRINCIPAL, REQUEST_ID, SETTINGS, namespace_of
+from lineagehub.web.parts import PARTS, SETTINGS, namespace_of
 from lineagehub.web.problems import NOT_FOUND, STORE_BEHIND, Refused
 from lineagehub.web.queries.lineage_parameters import parse_node_id
 from lineagehub.web.queries.parameters import read_query
@@ -71,16 +69,9 @@ async def find_target(request: web.Request, target: Target) -> Found | None:
 
 async def delete_found(request: web.Request, found: Found) -> datetime:
     """Delete what was found on behalf of the caller, and return when that was done."""
-    return await _deleter(request).delete(origin_of(request), found)
-
-
-def origin_of(request: web.Request) -> Origin:
-    """Return what the audit entries of a request have in common."""
-    principal = request[PRINCIPAL]
-    actor = Actor(key_id=principal.kid, role=principal.role)
-    return Origin(namespace_of(request), actor, request[REQUEST_ID], request.remote)
+    return await _deleter(request).delete(management_origin(request, namespace_of(request)), found)
 
 
 def _deleter(request: web.Request) -> LineageDeleter:
     parts, kafka = request.app[PARTS], request.app[SETTINGS].kafka
-    return LineageDeleter(kafka, parts.clickhouse, AuditLog(parts.producer, kafka.topic_name(AUDIT)), CATCH_UP_SECONDS)
+    return LineageDeleter(kafka, parts.clickhouse, parts.audit, CATCH_UP_SECONDS)

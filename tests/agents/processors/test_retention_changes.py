@@ -57,7 +57,7 @@ async def test_a_running_processor_stamps_the_days_that_the_record_has_now(kafka
         async with Producer(kafka) as producer:
             writer = ControlWriter(producer, kafka.topic_name(CONTROL))
             for namespace, days_of_traces, days_of_logs in ((first, 30, 30), (second, 7, 90)):
-                await writer.put_namespace(namespace)
+                await writer.put(namespace)
 
                 async def is_known(revision: int = namespace.revision) -> bool:
                     known = directory.namespaces.get("analytics")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from lineagehub.auth.api_keys import ApiKey, make_api_key
-from lineagehub.auth.directory import Directory
-from lineagehub.auth.issuing import issue_key, new_namespace
+from lineagehub.auth.directory import Directory, Verdict
+from lineagehub.auth.issuing import changed_namespace, issue_key, new_namespace
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
-from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, NamespaceRecord, Role, Scope
+from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, LimitsRecord, NamespaceRecord, Role, Scope
 from lineagehub.contract.headers import derive_signing_key
-from lineagehub.contract.keys import api_key_key, namespace_key
+from lineagehub.contract.keys import api_key_key, limits_key, namespace_key
+from lineagehub.contract.limits import Limits
 
 SEALER = Sealer("s" * 32)
 NAMESPACE = new_namespace("analytics")
@@ -58,7 +60,9 @@ def test_the_operator_belongs_to_no_namespace(directory: Directory) -> None:
     principal = directory.authenticate(api_key.text)
     assert principal is not None
     assert principal.namespace is None
-    assert principal.scopes == {Scope.PLATFORM_OPERATE}
+    assert Scope.PLATFORM_OPERATE in principal.scopes
+    reading_and_writing = {Scope.LINEAGE_READ, Scope.TELEMETRY_READ, Scope.INGEST_WRITE, Scope.NAMESPACE_ADMIN}
+    assert not principal.scopes & reading_and_writing
 
 
 def test_an_unknown_key_of_the_right_shape_opens_nothing(directory: Directory) -> None:
@@ -109,15 +113,86 @@ def test_a_deleted_key_is_forgotten_whole(directory: Directory) -> None:
     assert directory.keys() == []
 
 
-def test_a_namespace_created_again_is_another_one_to_the_old_keys(directory: Directory) -> None:
+def deleted(record: NamespaceRecord, at: datetime | None = None) -> NamespaceRecord:
+    return changed_namespace(record, deleted_at=at or datetime.now(UTC))
+
+
+def purged(record: NamespaceRecord, at: datetime | None = None) -> NamespaceRecord:
+    return changed_namespace(record, purged_at=at or datetime.now(UTC))
+
+
+def test_a_deleted_namespace_is_closed_to_its_keys_and_so_is_the_one_made_again(directory: Directory) -> None:
     api_key, record = issue()
     put(directory, record)
-    directory.apply(namespace_key("analytics"), None)
+    gone = deleted(NAMESPACE)
+    put(directory, gone)
     assert directory.authenticate(api_key.text) is None
-    put(directory, new_namespace("analytics"))
+    assert directory.namespaces == {}
+    assert directory.unpurged_namespaces() == [gone]
+    put(directory, purged(gone))
+    assert directory.unpurged_namespaces() == []
+    again = new_namespace("analytics", purged(gone))
+    put(directory, again)
+    assert again.id != NAMESPACE.id
+    assert again.revision > gone.revision
+    assert directory.namespaces == {"analytics": again}
+    assert directory.deleted_namespace("analytics") is None
     assert directory.authenticate(api_key.text) is None
-    put(directory, NAMESPACE)
-    assert directory.authenticate(api_key.text) is not None
+    assert directory.keys_of(again) == []
+
+
+def test_a_late_change_does_not_bring_a_deleted_namespace_back(directory: Directory) -> None:
+    """Why a deletion is a record: after a null value the change would be the first record of its key."""
+    stale = changed_namespace(NAMESPACE, description="meant for the old one")
+    assert directory.apply(namespace_key("analytics"), deleted(NAMESPACE).model_dump_json().encode()) is Verdict.TAKEN
+    assert directory.apply(namespace_key("analytics"), stale.model_dump_json().encode()) is Verdict.LATE
+    assert directory.namespaces == {}
+
+
+@pytest.mark.parametrize("repairs", [0, 1])
+def test_of_two_changes_of_one_revision_the_first_is_in_force_and_the_key_is_contested_until_repaired(
+    directory: Directory, repairs: int
+) -> None:
+    key = namespace_key("analytics")
+    first, second = (changed_namespace(NAMESPACE, description=text) for text in ("first", "second"))
+    put(directory, first, second)
+    assert directory.namespaces["analytics"] == first
+    assert directory.contested == {key}
+    repaired = first.model_copy(update={"repair": 1})
+    put(directory, *[repaired] * repairs)
+    assert directory.namespaces["analytics"].description == "first"
+    assert directory.contested == ({key} if repairs == 0 else set())
+    assert directory.apply(key, repaired.model_dump_json().encode()) in (Verdict.TAKEN, Verdict.REPEATED)
+
+
+def test_what_the_broker_took_for_a_deleted_namespace_is_nobodys(directory: Directory) -> None:
+    now = datetime.now(UTC)
+    assert directory.takes("never-heard-of", now)
+    assert directory.takes("analytics", now - timedelta(days=7)), "a namespace may be made after its topic"
+    gone = deleted(NAMESPACE, now)
+    put(directory, gone)
+    assert not directory.takes("analytics", now - timedelta(seconds=1)), "it would be there after the purge"
+    assert not directory.takes("analytics", now + timedelta(seconds=1))
+    ended = purged(gone, now + timedelta(seconds=10))
+    put(directory, ended, new_namespace("analytics", ended))
+    assert not directory.takes("analytics", now + timedelta(seconds=9))
+    assert directory.takes("analytics", now + timedelta(seconds=10))
+
+
+def test_limits_of_a_former_namespace_are_void(directory: Directory) -> None:
+    limits = LimitsRecord(
+        namespace="analytics", namespace_id=NAMESPACE.id, limits=Limits(burst=7), updated_at=datetime.now(UTC)
+    )
+    directory.apply(limits_key("analytics"), limits.model_dump_json().encode())
+    assert directory.limits(NAMESPACE) == limits
+    assert directory.limits(new_namespace("analytics", purged(deleted(NAMESPACE)))) is None
+
+
+def test_members_of_a_newer_hub_outlive_a_change_by_this_one(directory: Directory) -> None:
+    document = json.loads(changed_namespace(NAMESPACE).model_dump_json()) | {"colour": "blue"}
+    directory.apply(namespace_key("analytics"), json.dumps(document).encode())
+    changed = changed_namespace(directory.namespaces["analytics"], description="x")
+    assert json.loads(changed.model_dump_json())["colour"] == "blue"
 
 
 def test_a_key_may_arrive_before_its_namespace() -> None:

@@ -1,4 +1,4 @@
-"""Writes of the control topic: journalled first, then on Kafka, where the directory of every process finds them."""
+"""Writes of the control topic, where the directory of every process finds them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.control import Role
 from lineagehub.contract.topics import CONTROL
-from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 from tests.support.broker import EmbeddedBroker
 from tests.support.waiting import wait_until_async
@@ -39,8 +38,8 @@ async def test_a_written_key_opens_its_namespace_in_every_process_that_follows(k
     try:
         async with Producer(kafka) as producer:
             writer = ControlWriter(producer, kafka.topic_name(CONTROL))
-            await writer.put_namespace(namespace)
-            await writer.put_key(record)
+            await writer.put(namespace)
+            await writer.put(record)
 
             async def is_known() -> bool:
                 return directory.authenticate(api_key.text) is not None
@@ -48,12 +47,3 @@ async def test_a_written_key_opens_its_namespace_in_every_process_that_follows(k
             await wait_until_async(is_known, 20, "the key to be known")
     finally:
         await view.stop()
-
-
-async def test_the_journal_has_a_record_before_kafka_does(kafka: KafkaSettings) -> None:
-    journal: list[tuple[bytes, bytes | None]] = []
-    writer = ControlWriter(Producer(kafka), kafka.topic_name(CONTROL), lambda key, value: journal.append((key, value)))
-    namespace = new_namespace("analytics")
-    with pytest.raises(Unavailable):
-        await writer.put_namespace(namespace)
-    assert journal == [(b"namespace:analytics", namespace.model_dump_json().encode())]

@@ -20,8 +20,8 @@ from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.cli import main
 from lineagehub.contract.control import NamespaceRecord
-from lineagehub.contract.topics import CONTROL
-from lineagehub.embedded.control_journal import ControlJournal
+from lineagehub.contract.topics import AUDIT, CONTROL
+from lineagehub.management.control_journal import ControlJournal
 from lineagehub.settings import ClickHouseSettings, KafkaSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.migrate import apply
@@ -60,7 +60,7 @@ class Installation:
         """Make a namespace with the default days; return its name."""
         record = new_namespace(f"cli-{uuid.uuid4().hex[:8]}")
         async with Producer(self.kafka) as producer:
-            await ControlWriter(producer, self.kafka.topic_name(CONTROL)).put_namespace(record)
+            await ControlWriter(producer, self.kafka.topic_name(CONTROL)).put(record)
         return record.name
 
     async def record(self, name: str) -> NamespaceRecord:
@@ -103,7 +103,7 @@ async def hub(
     kafka: KafkaSettings, server: EmbeddedClickHouse, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Installation]:
     """What the commands work on."""
-    await apply_topics(kafka, [CONTROL])
+    await apply_topics(kafka, [AUDIT, CONTROL])
     async with ClickHouse(ClickHouseSettings(url=server.url)) as clickhouse:
         await apply(clickhouse)
         yield Installation(kafka, clickhouse, tmp_path_factory.mktemp("journal") / "control.journal")

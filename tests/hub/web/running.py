@@ -59,7 +59,7 @@ class RunningWeb:
         """Make a key and wait until the web knows it."""
         writer = ControlWriter(self.parts.producer, self.settings.kafka.topic_name(CONTROL))
         api_key, record = issue_key(namespace, role, "test", self.parts.sealer)
-        await writer.put_key(record)
+        await writer.put(record)
         self.keys[name] = api_key.text
 
         async def known() -> bool:
@@ -73,7 +73,7 @@ async def issue_keys(web: RunningWeb) -> None:
     writer = ControlWriter(web.parts.producer, web.settings.kafka.topic_name(CONTROL))
     own, other = new_namespace(web.namespace), new_namespace("team-b")
     for namespace in (own, other):
-        await writer.put_namespace(namespace)
+        await writer.put(namespace)
     for role in (Role.OWNER, Role.WRITER, Role.READER):
         await web.issue(own, role, role.value)
     await web.issue(other, Role.OWNER, "stranger")

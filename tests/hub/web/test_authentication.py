@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from lineagehub.auth.api_keys import make_api_key
-from lineagehub.auth.issuing import issue_key, new_namespace
+from lineagehub.auth.issuing import changed_key, changed_namespace, issue_key, new_namespace
 from lineagehub.broker.control import ControlWriter
 from lineagehub.contract.control import ApiKeyRecord, Role
 from lineagehub.contract.topics import CONTROL
@@ -82,12 +82,12 @@ async def test_expired_and_revoked_keys_are_401(web: RunningWeb) -> None:
     past = datetime.now(UTC) - timedelta(seconds=1)
     for field in ("expires_at", "revoked_at"):
         api_key, record = issue_key(namespace, Role.WRITER, "test", web.parts.sealer)
-        ended = ApiKeyRecord.model_validate({**record.model_dump(), field: past})
-        await writer.put_key(record)
+        ended = changed_key(record, **{field: past})
+        await writer.put(record)
         await _until_known(web, record.kid, record)
         headers = {"Authorization": f"Bearer {api_key.text}"}
         assert (await post(web, headers)).status == 201
-        await writer.put_key(ended)
+        await writer.put(ended)
         await _until_known(web, record.kid, ended)
         assert (await post(web, headers)).status == 401
 
@@ -102,14 +102,16 @@ async def _until_known(web: RunningWeb, kid: str, record: ApiKeyRecord) -> None:
 async def test_a_key_of_a_deleted_and_recreated_namespace_is_401(web: RunningWeb) -> None:
     writer = ControlWriter(web.parts.producer, web.settings.kafka.topic_name(CONTROL))
     first = new_namespace("reborn")
-    await writer.put_namespace(first)
+    await writer.put(first)
     await web.issue(first, Role.WRITER, "first-life")
     assert (await post(web, web.headers("first-life"))).status == 201
-    second = new_namespace("reborn")
-    await writer.put_namespace(second)
+    gone = changed_namespace(first, deleted_at=datetime.now(UTC), purged_at=datetime.now(UTC))
+    second = new_namespace("reborn", gone)
+    await writer.put(gone)
+    await writer.put(second)
 
     async def replaced() -> bool:
-        return web.parts.directory.namespaces["reborn"].id == second.id
+        return web.parts.directory.namespaces.get("reborn") == second
 
     await wait_until_async(replaced, READY_SECONDS, "the new namespace")
     assert (await post(web, web.headers("first-life"))).status == 401

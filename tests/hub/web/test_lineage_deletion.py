@@ -77,7 +77,7 @@ async def hub(deleting: RunningWeb) -> RunningWeb:
     """The web with the keys of a namespace that has the history; the stranger's team-b has it, too."""
     tenant = new_namespace(f"deletion-{uuid.uuid4().hex[:8]}")
     topic = deleting.settings.kafka.topic_name(CONTROL)
-    await ControlWriter(deleting.parts.producer, topic).put_namespace(tenant)
+    await ControlWriter(deleting.parts.producer, topic).put(tenant)
     running = replace(deleting, namespace=tenant.name, keys=dict(deleting.keys))
     for role in (Role.OWNER, Role.READER):
         await running.issue(tenant, role, role.value)

@@ -1,8 +1,8 @@
 """The control topic's life beyond the embedded broker, which forgets everything when it dies: a journal beside the data.
 
-`append` is called before a control record is produced (broker/control.py), and returns once it is on disk; `records` gives what
-must be produced again when a new broker starts. Survives kill -9: a torn last line is dropped, because its write was never
-acknowledged. Several processes may append.
+`append` is called before a change is acknowledged (management/control_plane.py), with records that are in force and no others, and
+returns once they are on disk; `records` gives what must be produced again when a new broker starts. Survives kill -9: a torn last line
+is dropped, because its change was never acknowledged. Several processes may append, in any order: revisions tell which is the last.
 """
 
 from __future__ import annotations
@@ -11,8 +11,11 @@ import base64
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from lineagehub.contract.control import precedence_of
+from lineagehub.settings import Settings
 
 
 class ControlJournal:
@@ -36,11 +39,13 @@ class ControlJournal:
             os.close(descriptor)
 
     def records(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield the last value of each key, oldest key first; deleted keys are left out."""
+        """Yield the value in force of each key, oldest key first; forgotten keys are left out."""
         latest: dict[bytes, bytes | None] = {}
         for key, value in self._entries():
-            latest.pop(key, None)
-            latest[key] = value
+            held = latest.get(key)
+            if value is None or held is None or precedence_of(value) >= precedence_of(held):
+                latest.pop(key, None)
+                latest[key] = value
         yield from ((key, value) for key, value in latest.items() if value is not None)
 
     def compact(self) -> None:
@@ -63,6 +68,11 @@ class ControlJournal:
                 continue
             value = entry["value"]
             yield entry["key"].encode(), None if value is None else base64.b64decode(value)
+
+
+def journal_append(settings: Settings) -> Callable[[bytes, bytes | None], None] | None:
+    """Return what journals a record, or None where the broker itself is durable."""
+    return ControlJournal(settings.control_journal).append if settings.control_journal else None
 
 
 def _ends_torn(descriptor: int) -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lineagehub.embedded.control_journal import ControlJournal
+from lineagehub.management.control_journal import ControlJournal
 
 
 def test_the_last_value_of_each_key_is_replayed_and_deleted_keys_are_not(tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_compacting_keeps_what_counts_and_the_file_private(tmp_path: Path) -> No
 def test_a_record_is_there_after_its_writer_was_killed(tmp_path: Path) -> None:
     path = tmp_path / "journal"
     code = (
-        "import sys, time; from pathlib import Path; from lineagehub.embedded.control_journal import ControlJournal\n"
+        "import sys, time; from pathlib import Path; from lineagehub.management.control_journal import ControlJournal\n"
         "ControlJournal(Path(sys.argv[1])).append(b'key:a', b'1'); print('written', flush=True); time.sleep(60)"
     )
     writer = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE)
