@@ -17,6 +17,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _moment(text: Any) -> datetime:
     # pydantic alone would take digits for seconds since the epoch, and a date for its midnight.
+    if not isinstance(text, str):
+        raise ValueError("is no RFC 3339 date-time, which is a string")
     try:
         return parse_event_time(text)
     except OverflowError as error:
