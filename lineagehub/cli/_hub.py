@@ -71,7 +71,9 @@ class HubClient:
         except urllib.error.HTTPError as error:
             raise self._refusal(error) from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unavailable("web", f"The hub at {self._url} does not answer: {error}.") from error
+            reason = getattr(error, "reason", error)
+            said = getattr(reason, "strerror", None) or reason
+            raise Unavailable("web", f"The hub at {self._url} does not answer: {said}.") from error
         except ValueError as error:
             raise ConfigurationError(f"What answers at {self._url} is no LineageHub.", "Set LINEAGEHUB_URL.") from error
 

@@ -8,12 +8,11 @@ import json
 import os
 import signal
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.support.hub import Answer, Hub, children_of, run_command
+from tests.support.hub import Answer, Hub, children_of, run_command, wait_dead
 from tests.support.waiting import wait_until
 
 EFFECTIVE_SECONDS = 5
@@ -91,7 +90,7 @@ def kill_web(hub: Hub) -> None:
         except OSError:
             return False
 
-    time.sleep(0.2)
+    wait_dead([pid], 10)
     wait_until(serves, 60, "another web to serve")
 
 
@@ -115,7 +114,7 @@ def test_the_life_of_a_namespace_and_its_keys(hub: Hub) -> None:
 
     def change_on_and_on() -> None:
         number = 0
-        while not stop.is_set():
+        while not stop.wait(0.05):
             number += 1
             if patch(operator, name, number):
                 acknowledged.append(number)
@@ -130,7 +129,7 @@ def test_the_life_of_a_namespace_and_its_keys(hub: Hub) -> None:
         changing.join(60)
     shown = operator.call("GET", f"/{name}").json()
     assert int(shown["description"]) >= acknowledged[-1]
-    assert shown["revision"] > len(acknowledged)
+    assert shown["revision"] >= len(acknowledged)
     assert post(hub, keys["writer"], "x") == 401, "a revocation outlives the web"
 
     # The web dies as soon as it has acknowledged the deletion: the next one finishes it.
