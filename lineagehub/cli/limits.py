@@ -32,11 +32,12 @@ def set_(
     json_output: bool = JSON_OUTPUT,
 ) -> None:
     """Set the limits that are named, for an operator. Example: lineagehub limits set team-a events_per_day=1000000 burst=default"""
+    named = [_parse(limit) for limit in limits]
     hub, path = HubClient(url, api_key), path_to(namespace, "limits")
     read = hub.get(path)
     body = set_of(read.document)
     target = body["keys"].setdefault(key, {}) if key else body
-    for name, value in map(_parse, limits):
+    for name, value in named:
         target.pop(name, None)
         if value is not None:
             target[name] = value
