@@ -72,14 +72,15 @@ class NamespacePurger:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            for record in self._control.directory.unpurged_namespaces():
+            unpurged = self._control.directory.unpurged_namespaces()
+            self._due = {record.id: self._due[record.id] for record in unpurged if record.id in self._due}
+            for record in unpurged:
                 if time.monotonic() >= self._due.setdefault(record.id, _take_over_at(record)):
                     await self._try(record)
 
     async def _try(self, record: NamespaceRecord) -> None:
         try:
             await self.purge(record)
-            del self._due[record.id]
         except LineageHubError as error:
             log.warning("A deleted namespace is not purged yet.", namespace=record.name, error=str(error))
             self._due[record.id] = time.monotonic() + RETRY_SECONDS
