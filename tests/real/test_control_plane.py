@@ -15,6 +15,7 @@ from lineagehub.broker.control import read_control
 from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.control import NamespaceRecord
+from lineagehub.contract.keys import namespace_key
 from lineagehub.contract.topics import CONTROL
 from lineagehub.management.control_plane import ControlPlane, open_control_plane
 from lineagehub.settings import KafkaSettings
@@ -34,8 +35,8 @@ CLEANED_SECONDS = 90
 """The cleaner looks every 15 s."""
 
 
-async def records_on(kafka: KafkaSettings) -> int:
-    """Return how many records the topic holds."""
+async def records_of(kafka: KafkaSettings, key: bytes) -> int:
+    """Return how many records of a key the topic holds."""
     consumer = AIOKafkaConsumer(**client_arguments(kafka), auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
@@ -43,7 +44,8 @@ async def records_on(kafka: KafkaSettings) -> int:
         consumer.assign([partition])
         end, count = (await consumer.end_offsets([partition]))[partition], 0
         while await consumer.position(partition) < end:
-            count += sum(map(len, (await consumer.getmany(timeout_ms=200)).values()))
+            found = await consumer.getmany(timeout_ms=200)
+            count += sum(record.key == key for records in found.values() for record in records)
         return count
     finally:
         await consumer.stop()
@@ -66,15 +68,16 @@ async def test_of_changes_at_once_one_is_in_force_and_outlives_the_log_cleaner(k
             held = changes[outcomes.index(True)]
             await _until_known(first, held)
             await _until_known(second, held)
-        await first.put(new_namespace("finance"))
-        # The record that is written last is in the active segment, which is never cleaned: so all before it may be.
-        await asyncio.sleep(0.3)  # Longer than segment.ms.
-        await first.put(new_namespace("marketing"))
+        other = new_namespace("finance")
 
-    async def is_cleaned() -> bool:
-        return await records_on(settings) < ROUNDS
+        async def is_cleaned() -> bool:
+            # The active segment is never cleaned; what is written now and then makes a new one of it.
+            nonlocal other
+            await first.put(other)
+            other = changed_namespace(other)
+            return await records_of(settings, namespace_key("analytics")) < ROUNDS
 
-    await wait_until_async(is_cleaned, CLEANED_SECONDS, "the log cleaner to have compacted")
+        await wait_until_async(is_cleaned, CLEANED_SECONDS, "the log cleaner to have compacted")
     directory = Directory(SEALER)
     await read_control(settings, directory.apply)
     assert directory.namespaces["analytics"].description == held.description
