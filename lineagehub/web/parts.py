@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from lineagehub.auth.directory import Directory
+from lineagehub.auth.oidc.people import People
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
@@ -29,6 +30,8 @@ class Parts:
     control_view: CompactedView
     sealer: Sealer
     clickhouse: ClickHouse
+    people: People | None = None
+    """None where no OpenID issuer is set."""
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from lineagehub.auth.directory import Directory
+from lineagehub.auth.oidc.people import People
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
@@ -40,8 +41,8 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
     """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer.
 
     `on_ready` gets the URL once it listens and knows the keys, or five seconds later.
-    A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key,
-    OSError (EADDRINUSE) when the port is taken.
+    A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key and
+    when others could use that authentication is off, OSError (EADDRINUSE) when the port is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -55,6 +56,10 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
             gc.freeze()
             gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
             log.info("The web is ready.", url=url)
+            if settings.web.authentication == "off":
+                log.warning(
+                    "Authentication is off: any program here owns the namespace.", namespace=settings.web.open_namespace
+                )
             if on_ready is not None:
                 on_ready(url)
             await stop.wait()
@@ -89,15 +94,17 @@ async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Give the started parts of a web with these settings; stop them at the end, the producer after its flush."""
+    settings.require_loopback_when_open()
     sealer = Sealer(settings.require_secret_key())
     directory = Directory(sealer)
     view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     async with AsyncExitStack() as stack:
         clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
+        people = await stack.enter_async_context(People(settings.oidc)) if settings.oidc.issuer else None
         await view.start()
         stack.push_async_callback(view.stop)
-        yield Parts(producer, directory, view, sealer, clickhouse)
+        yield Parts(producer, directory, view, sealer, clickhouse, people)
 
 
 @asynccontextmanager
