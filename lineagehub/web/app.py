@@ -27,6 +27,7 @@ from lineagehub.web.ops.health import READINESS, ReadinessChecker
 from lineagehub.web.parts import METRICS, PARTS, SETTINGS, Parts
 from lineagehub.web.receivers.otlp import LARGE_AT_ONCE, LARGE_REQUESTS
 from lineagehub.web.receivers.records import RECORDS, RecordWriter
+from lineagehub.web.security_headers import security_headers
 
 __all__ = ["Parts", "create_app"]
 
@@ -62,6 +63,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     application[READINESS] = ReadinessChecker(parts, metrics, settings.web.authentication)
     application[OPENAPI] = openapi_document(ENDPOINTS)
+    application.on_response_prepare.append(security_headers(settings.web.hsts_seconds))
     application[ROUTES] = {
         application.router.add_route(endpoint.method, _any_name(endpoint.path), endpoint.handler): endpoint
         for endpoint in ENDPOINTS

@@ -95,7 +95,6 @@ class Issuer:
                 await self._ask()
 
     async def _ask(self) -> None:
-        self._asked_at = self._clock()
         try:
             self._keys = await self._read()
         except IssuerFault as fault:
@@ -104,6 +103,8 @@ class Issuer:
         else:
             self._fault = ""
             self._read_at = self._clock()
+        # Not before: who comes meanwhile waits for this answer.
+        self._asked_at = self._clock()
 
     async def _read(self) -> Mapping[str, PublicKey]:
         issuer = self._settings.issuer

@@ -56,7 +56,8 @@ class TokenVerifier:
     def __init__(self, settings: OidcSettings, issuer: Issuer, now: Callable[[], float] = time.time) -> None:
         self._settings = settings
         self._issuer = issuer
-        self._registry = JWSRegistry(algorithms=settings.allowed_algorithms, strict_check_header=False)
+        self._allowed = settings.allowed_algorithms
+        self._registry = JWSRegistry(algorithms=self._allowed, strict_check_header=False)
         self._claims = JWTClaimsRegistry(
             now=lambda: int(now()),
             leeway=SKEW_SECONDS,
@@ -81,9 +82,9 @@ class TokenVerifier:
         header = signature.headers()
         kid, algorithm = header.get("kid"), header.get("alg")
         kind = header.get("typ", "JWT")
-        if not isinstance(kid, str) or algorithm not in self._settings.allowed_algorithms or "crit" in header:
+        if not (isinstance(kid, str) and isinstance(algorithm, str) and isinstance(kind, str)):
             raise _unbelievable()
-        if not isinstance(kind, str) or kind.lower() not in _TYPES:
+        if algorithm not in self._allowed or kind.lower() not in _TYPES or "crit" in header:
             raise _unbelievable()
         public = await self._issuer.key(kid)
         if public is None or algorithm not in public.algorithms:

@@ -1,4 +1,4 @@
-"""Middleware, outermost first: requests in flight, request id, security headers, access log, metrics, CORS, problems, this
+"""Middleware, outermost first: requests in flight, request id, access log, metrics, CORS, problems, this
 machine alone while authentication is off, authentication.
 
 To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
@@ -16,12 +16,10 @@ from lineagehub.web.middleware.loopback_only import require_loopback
 from lineagehub.web.middleware.metrics import measure
 from lineagehub.web.middleware.problems import answer_problems
 from lineagehub.web.middleware.request_id import identify_request
-from lineagehub.web.middleware.security_headers import add_security_headers
 
 MIDDLEWARE: tuple[Middleware, ...] = (
     count_in_flight,
     identify_request,
-    add_security_headers,
     access_log,
     measure,
     share_with_origins,
