@@ -215,14 +215,14 @@ class Settings(BaseSettings):
             )
         return secret
 
-    def require_loopback_when_open(self) -> None:
-        """Raise ConfigurationError when authentication is off and not only this machine could use that."""
+    def require_loopback_when_open(self, host: str) -> None:
+        """Raise ConfigurationError when authentication is off and the web would listen on a host that is not this machine alone."""
         if self.web.authentication == "on":
             return
-        if not is_loopback(self.web.host):
+        if not is_loopback(host):
             raise ConfigurationError(
-                f"LINEAGEHUB_WEB_AUTHENTICATION is off, but the web would listen on {self.web.host}, which others reach.",
-                "Set LINEAGEHUB_WEB_HOST=127.0.0.1, or LINEAGEHUB_WEB_AUTHENTICATION=on.",
+                f"LINEAGEHUB_WEB_AUTHENTICATION is off, but the web would listen on {host}, which others reach.",
+                "Set LINEAGEHUB_WEB_HOST=127.0.0.1 (for `lineagehub up`: --host 127.0.0.1), or LINEAGEHUB_WEB_AUTHENTICATION=on.",
             )
         if not is_namespace(self.web.open_namespace):
             raise ConfigurationError(

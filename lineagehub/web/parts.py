@@ -40,6 +40,8 @@ METRICS = web.AppKey("metrics", Metrics)
 
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
+SUBJECT = web.RequestKey("subject", str)
+"""The person whose token was believed, also where he is refused then for what he asks."""
 
 
 def namespace_of(request: web.Request) -> str:

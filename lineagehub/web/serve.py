@@ -94,7 +94,7 @@ async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Give the started parts of a web with these settings; stop them at the end, the producer after its flush."""
-    settings.require_loopback_when_open()
+    settings.require_loopback_when_open(settings.web.host)
     sealer = Sealer(settings.require_secret_key())
     directory = Directory(sealer)
     view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)

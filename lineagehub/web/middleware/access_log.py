@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from lineagehub.web.parts import PRINCIPAL, REQUEST_ID
+from lineagehub.web.parts import PRINCIPAL, REQUEST_ID, SUBJECT
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         request_id=request[REQUEST_ID],
         remote=request.remote,
         kid=principal.kid if principal else None,
-        subject=principal.subject if principal else None,
+        subject=request.get(SUBJECT),
     )
     return response
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from lineagehub.auth.api_keys import parse_api_key
-from lineagehub.auth.oidc.people import People
+from lineagehub.auth.oidc.people import People, Person
 from lineagehub.auth.oidc.tokens import TokenRefused, is_token
 from lineagehub.auth.principal import EVERYBODY, Principal
 from lineagehub.contract.control import ROLE_SCOPES, Role, Scope
@@ -19,7 +19,7 @@ from lineagehub.oidc_settings import PLATFORM
 from lineagehub.settings import WebSettings
 from lineagehub.web.endpoint import endpoint_of
 from lineagehub.web.middleware.people import principal_of
-from lineagehub.web.parts import PARTS, PRINCIPAL, SETTINGS, Parts
+from lineagehub.web.parts import PARTS, PRINCIPAL, SETTINGS, SUBJECT, Parts
 from lineagehub.web.problems import (
     INSUFFICIENT_SCOPE,
     INVALID_CREDENTIALS,
@@ -51,15 +51,19 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
 
 async def _principal(request: web.Request, scope: Scope) -> Principal:
     settings, parts = request.app[SETTINGS].web, request.app[PARTS]
-    if settings.authentication == "off" and "Authorization" not in request.headers:
-        return _everybody(settings)
-    credential = _bearer(request)
     named = request.headers.get(HTTP_NAMESPACE)
-    if parts.people is not None and is_token(credential):
-        return await _person(credential, parts.people, named, scope, parts)
-    principal = _holder(credential, parts)
+    if settings.authentication == "off" and "Authorization" not in request.headers:
+        principal = _everybody(settings)
+    else:
+        credential = _bearer(request)
+        if parts.people is not None and is_token(credential):
+            person = await _person(credential, parts.people)
+            request[SUBJECT] = person.subject
+            return principal_of(person, named, scope, parts)
+        principal = _holder(credential, parts)
+    request[PRINCIPAL] = principal
     if named is not None and named != (principal.namespace or PLATFORM):
-        raise Refused(NAMESPACE_MISMATCH, f"The key is not one of the namespace that {HTTP_NAMESPACE} names.")
+        raise Refused(NAMESPACE_MISMATCH, f"The caller is not one of the namespace that {HTTP_NAMESPACE} names.")
     return principal
 
 
@@ -85,12 +89,11 @@ def _bearer(request: web.Request) -> str:
     return text
 
 
-async def _person(token: str, people: People, named: str | None, scope: Scope, parts: Parts) -> Principal:
+async def _person(token: str, people: People) -> Person:
     try:
-        person = await people.authenticate(token)
+        return await people.authenticate(token)
     except TokenRefused as error:
         raise _invalid(str(error)) from error
-    return principal_of(person, named, scope, parts)
 
 
 def _holder(key: str, parts: Parts) -> Principal:

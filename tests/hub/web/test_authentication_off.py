@@ -103,17 +103,17 @@ async def test_with_authentication_on_the_host_is_nobodys_business(web: RunningW
 async def test_off_is_refused_where_others_reach_the_web(web: RunningWeb, host: str) -> None:
     settings = settings_for(web.settings.kafka, authentication="off", open_namespace=NAMESPACE, host=host)
     with pytest.raises(ConfigurationError, match="LINEAGEHUB_WEB_AUTHENTICATION is off, but") as caught:
-        settings.require_loopback_when_open()
+        settings.require_loopback_when_open(host)
     assert "127.0.0.1" in caught.value.next_step
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
 async def test_off_is_taken_on_loopback_and_needs_a_namespace(host: str) -> None:
     web = WebSettings(host=host, authentication="off", open_namespace=NAMESPACE)
-    Settings(web=web).require_loopback_when_open()
+    Settings(web=web).require_loopback_when_open(host)
     nameless = Settings(web=web.model_copy(update={"open_namespace": ""}))
     with pytest.raises(ConfigurationError, match="LINEAGEHUB_WEB_OPEN_NAMESPACE"):
-        nameless.require_loopback_when_open()
+        nameless.require_loopback_when_open(host)
 
 
 async def test_serve_refuses_before_it_starts_anything(web: RunningWeb) -> None:
@@ -122,9 +122,10 @@ async def test_serve_refuses_before_it_starts_anything(web: RunningWeb) -> None:
         await serve(settings)
 
 
-async def test_the_command_says_so_in_one_sentence_and_exits_with_78() -> None:
+@pytest.mark.parametrize("command", [["serve"], ["up", "--host", "0.0.0.0"]], ids=["serve", "up"])
+async def test_the_commands_say_so_in_one_sentence_and_exit_with_78(command: list[str]) -> None:
     result = run_command(
-        "serve",
+        *command,
         LINEAGEHUB_SECRET_KEY="s" * 32,
         LINEAGEHUB_WEB_HOST="0.0.0.0",
         LINEAGEHUB_WEB_PORT="0",
@@ -134,4 +135,11 @@ async def test_the_command_says_so_in_one_sentence_and_exits_with_78() -> None:
     assert result.returncode == 78
     said, next_step = result.stderr.strip().splitlines()
     assert "AUTHENTICATION is off" in said
-    assert "LINEAGEHUB_WEB_HOST=127.0.0.1" in next_step
+    assert "127.0.0.1" in next_step
+
+
+async def test_a_namespace_that_is_named_must_be_the_open_one(open_web: RunningWeb) -> None:
+    for name, status in ((NAMESPACE, 201), ("team-a", 403)):
+        headers = {"lineagehub-namespace": name}
+        async with open_web.client.post("/api/v1/lineage", json=run_event(), headers=headers) as answer:
+            assert answer.status == status
