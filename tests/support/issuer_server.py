@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections import Counter
@@ -23,12 +24,14 @@ AUDIENCE = "lineagehub"
 
 @dataclass
 class IssuerServer:
-    """What it answers: `documents` by path, a status alone where one is a number, raw bytes as they are. `asked` counts."""
+    """What it answers: `documents` by path, a status alone where one is a number, raw bytes as they are. `asked` counts; it
+    answers nothing until `hold` is set."""
 
     url: str
     keys: SigningKeys
     documents: dict[str, Any] = field(default_factory=dict)
     asked: Counter[str] = field(default_factory=Counter)
+    hold: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def settings(self) -> OidcSettings:
@@ -55,6 +58,7 @@ class IssuerServer:
     async def answer(self, request: web.Request) -> web.Response:
         """Answer the document of the path."""
         self.asked[request.path] += 1
+        await self.hold.wait()
         document = self.documents.get(request.path, 404)
         if isinstance(document, int):
             return web.Response(status=document, headers={"Location": "/elsewhere"})
@@ -75,6 +79,7 @@ async def start_issuer_server(keys: SigningKeys) -> AsyncIterator[IssuerServer]:
         server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         server.documents[DISCOVERY_PATH] = {"issuer": server.url, "jwks_uri": server.url + JWKS_PATH}
         server.publish(keys)
+        server.hold.set()
         yield server
     finally:
         await runner.cleanup()

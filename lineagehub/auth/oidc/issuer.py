@@ -45,7 +45,7 @@ class Issuer:
         self._settings = settings
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
-        self._asking = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
         self._keys: Mapping[str, PublicKey] = {}
         self._read_at = float("-inf")
         self._asked_at = float("-inf")
@@ -59,6 +59,9 @@ class Issuer:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
 
@@ -75,9 +78,8 @@ class Issuer:
     async def keys(self) -> Mapping[str, PublicKey]:
         """Return the keys that are believed now. Raises Unavailable when there are none."""
         if self._is_due():
-            async with self._asking:
-                if self._is_due():
-                    await self._ask()
+            self._begin_to_ask()
+            await self._answer()
         if self._clock() - self._read_at > max(BELIEVED_SECONDS, self._settings.jwks_seconds):
             self._keys = {}
             raise self._unavailable()
@@ -89,10 +91,19 @@ class Issuer:
         return now - self._read_at >= self._settings.jwks_seconds and now - self._asked_at >= pause
 
     async def _ask_for_unknown(self) -> None:
-        async with self._asking:
-            if self._clock() - self._asked_for_unknown_at >= REFETCH_SECONDS:
-                self._asked_for_unknown_at = self._clock()
-                await self._ask()
+        if self._clock() - self._asked_for_unknown_at >= REFETCH_SECONDS:
+            self._asked_for_unknown_at = self._clock()
+            self._begin_to_ask()
+        await self._answer()
+
+    def _begin_to_ask(self) -> None:
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask(), name="asking the OpenID issuer")
+
+    async def _answer(self) -> None:
+        # All wait for one answer; who goes away meanwhile does not take it from the others.
+        if self._asking is not None:
+            await asyncio.shield(self._asking)
 
     async def _ask(self) -> None:
         try:
@@ -103,7 +114,7 @@ class Issuer:
         else:
             self._fault = ""
             self._read_at = self._clock()
-        # Not before: who comes meanwhile waits for this answer.
+        # Not before: who comes meanwhile shall wait for this answer.
         self._asked_at = self._clock()
 
     async def _read(self) -> Mapping[str, PublicKey]:

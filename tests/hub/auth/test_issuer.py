@@ -24,6 +24,7 @@ from lineagehub.oidc_settings import OidcSettings
 from tests.support.broker import free_port
 from tests.support.issuer_server import JWKS_PATH, IssuerServer, start_issuer_server
 from tests.support.openid_provider import SigningKeys
+from tests.support.waiting import wait_until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -84,6 +85,28 @@ async def test_new_keys_are_found_at_once_and_key_ids_that_nobody_has_ask_once_a
     clock.seconds += REFETCH_SECONDS
     await asyncio.gather(*(issuer.key(f"guess-{number}") for number in range(500)))
     assert server.asked[JWKS_PATH] == 3
+
+
+async def test_all_who_wait_get_the_one_answer_though_the_first_of_them_went_away(
+    issuer: Issuer, server: IssuerServer
+) -> None:
+    server.hold.clear()
+    first, second = (asyncio.create_task(issuer.key(kid)) for kid in ("rsa-1", "rsa-1"))
+
+    async def asked() -> bool:
+        return server.asked[DISCOVERY_PATH] == 1
+
+    await wait_until_async(asked, 10, "the issuer to be asked")
+    first.cancel()
+    server.hold.set()
+    assert await second
+    assert server.asked == {DISCOVERY_PATH: 1, JWKS_PATH: 1}
+
+
+async def test_new_keys_are_not_missed_by_who_comes_while_they_are_read(issuer: Issuer, server: IssuerServer) -> None:
+    assert await issuer.key("rsa-1")
+    server.publish(SECOND)
+    assert all(await asyncio.gather(*(issuer.key(kid) for kid in ("rsa-2", "ec-2") * 10)))
 
 
 async def test_an_issuer_that_is_away_and_was_never_there_is_unavailable_and_asked_again_soon(clock: Clock) -> None:

@@ -127,6 +127,17 @@ async def test_a_forged_or_malformed_token_is_refused_without_saying_why(
     assert set(issuer.asked) <= {"/.well-known/openid-configuration", JWKS_PATH}, "no other address is ever asked"
 
 
+async def test_a_token_with_any_character_changed_is_refused(issuer: IssuerServer, verifier: TokenVerifier) -> None:
+    token = issuer.token()
+    signature = token.rindex(".") + 1
+    # The last character of a part may hold bits that mean nothing.
+    last = {place - 1 for place in (token.index("."), signature - 1, len(token))}
+    for place in set(range(len(token))) - last:
+        forged = token[:place] + ("A" if token[place] != "A" else "B") + token[place + 1 :]
+        with pytest.raises(TokenRefused):
+            await verifier.verify(forged)
+
+
 NOW = int(time.time())
 
 
