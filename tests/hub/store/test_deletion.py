@@ -298,7 +298,9 @@ async def test_a_namespace_goes_with_its_jobs_and_their_runs_and_leaves_the_othe
     assert await views_that_name(clickhouse, tenant, "kept.t") == {"read_lineage_events"}
 
 
-@pytest.mark.parametrize(("target", "text"), [(DOOMED_JOB, "doomed.j"), (DOOMED_DATASET, "doomed.t")])
+@pytest.mark.parametrize(
+    ("target", "text"), [(DOOMED_JOB, "doomed.j"), pytest.param(DOOMED_DATASET, "doomed.t", marks=pytest.mark.slow)]
+)
 async def test_a_deletion_that_dies_after_each_table_is_finished_by_repeating_it(
     clickhouse: ClickHouse, target: Target, text: str
 ) -> None:
