@@ -15,7 +15,7 @@ ROOT = Path(__file__).parent
 TOGETHER = ("e2e", "hub/web")
 """Folders whose tests share what takes seconds to start. Of all others each file is by itself."""
 
-MEMORY = Path("/dev/shm")  # noqa: S108  # pytest makes a directory of its own in it, for this user only.
+MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 
 
