@@ -41,7 +41,8 @@ class Difference:
 STRICTER_CORE = (
     Difference(
         r"/name(space)? must be a text",
-        "A name is never empty, holds no control or direction-changing character and has at most 8,192: it is shown, and it is a key.",
+        "A name is never empty (a dataset's namespace may be), holds no control or direction-changing character and has at most 8,192: "
+        "it is shown, and it is a key.",
     ),
     Difference(
         r"^/eventTime is ",
