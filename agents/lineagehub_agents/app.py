@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 EXIT_MUST_NOT_GO_ON = 70
 STREAM_BUFFER_RECORDS = 4_096
 """Records that wait in memory between consumer and agent; a full buffer pauses the partition."""
+METADATA_AGE_MS = 30_000
+"""A bound topic made after its agents joined, or a partition added, is read after so long. aiokafka's default is five minutes."""
 
 
 class FlowApp:
@@ -161,6 +163,7 @@ def _new_app(name: str, kafka: KafkaSettings, agents: AgentsSettings, scratch: s
         stream_wait_empty=False,
         stream_buffer_maxsize=STREAM_BUFFER_RECORDS,
         broker_commit_interval=1.0,
+        consumer_metadata_max_age_ms=METADATA_AGE_MS,
         broker_session_timeout=float(agents.session_timeout_seconds),
         broker_heartbeat_interval=float(agents.heartbeat_seconds),
         broker_rebalance_timeout=float(agents.rebalance_timeout_seconds),

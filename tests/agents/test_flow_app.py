@@ -18,19 +18,21 @@ import pytest
 from lineagehub_agents.app import FlowApp
 from lineagehub_agents.delivery.records import Record, SinkBatch
 from lineagehub_agents.flows import Flow, Route
-from lineagehub_agents.operations import DeliveryCollector
+from lineagehub_agents.operations import DeliveryCollector, OperationsServer
 from lineagehub_agents.processors.telemetry import traces_processor
+from lineagehub_agents.worker import find_flows
 
 from lineagehub.broker.backlog import is_delivered
+from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_REASON, HEADER_TOPIC
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.topics import DEAD_LETTERS, OTEL_SPANS
+from lineagehub.contract.topics import CONTROL, DEAD_LETTERS, OTEL_SPANS
 from lineagehub.errors import Retryable
-from lineagehub.settings import AgentsSettings, Settings
+from lineagehub.settings import AgentsSettings, MarquezSettings, Settings
 from tests.support.broker import EmbeddedBroker
 from tests.support.proxy import Proxy, proxied_broker
 from tests.support.records import read_records, write_with_header_name
@@ -185,6 +187,22 @@ async def test_a_bound_topic_is_read_beside_the_contracts_and_its_unsigned_recor
     (letter,) = [letter for letter in await running.dead_letters(1) if letter.value == b"\xff garbage"]
     assert (letter.key, reason_of(letter)) == (b"finance", Reason.INVALID_PROTOBUF)
     assert dict(letter.headers)[HEADER_TOPIC] == BOUND_TOPIC.encode()
+
+
+async def test_the_topics_of_a_route_share_marquezs_lanes_and_its_metrics(running: Running) -> None:
+    bound = {"openlineage-events.b": "team-b", "openlineage-events.a": "team-a", "otel-spans.a": "team-a"}
+    kafka = running.settings.kafka.model_copy(update={"bound_topics": bound})
+    settings = Settings(kafka=kafka, marquez=MarquezSettings(url="http://127.0.0.1:5000"))
+    (flow,) = find_flows(["marquez"])
+    app = FlowApp(flow, settings, running.tenancy.directory, running.producer)
+    try:
+        assert list(app.deliverers) == ["openlineage-events", "openlineage-events.b", "openlineage-events.a"]
+        assert {id(deliverer.sink) for deliverer in app.deliverers.values()} == {id(app.sinks[0])}
+        # Prometheus' client refuses a second collector of the same metrics.
+        view = CompactedView(kafka, CONTROL.name, running.tenancy.directory.apply)
+        assert OperationsServer([app], view, settings.agents)
+    finally:
+        await app.stop()
 
 
 async def test_what_a_bound_topic_holds_and_is_not_delivered_counts_as_behind(running: Running) -> None:

@@ -18,6 +18,7 @@ DOCUMENTS = [
     "agents/README.md",
     "sdk/README.md",
     "deploy/README.md",
+    "docs/clients.md",
 ]
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.test_kill_telemetry import Scale
+from tests.support import bound_topics
 from tests.support.hub import Hub, start_hub
 
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A running hub."""
-    with start_hub(tmp_path_factory.mktemp("hub")) as running:
+    with start_hub(tmp_path_factory.mktemp("hub"), settings=bound_topics.SETTINGS) as running:
         yield running
 
 

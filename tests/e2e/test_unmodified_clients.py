@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
+from collections.abc import Mapping
 
 from tests.support.hub import Hub, clean_environment
 from tests.support.waiting import wait_until
@@ -31,16 +32,21 @@ client.close()
 """
 
 
-def _run(code: str, argument: str, environment: dict[str, str]) -> None:
+def run_client(code: str, argument: str, environment: Mapping[str, str]) -> str:
+    """Run a user's program in a process of its own; return what it printed."""
     result = subprocess.run(
-        [sys.executable, "-c", code, argument], env=clean_environment() | environment, capture_output=True, timeout=60
+        [sys.executable, "-c", code, argument],
+        env=clean_environment() | dict(environment),
+        capture_output=True,
+        timeout=60,
     )
     assert result.returncode == 0, result.stderr.decode()
+    return result.stdout.decode()
 
 
 def test_openlineage_python_needs_only_url_and_key_and_its_events_make_the_graph(hub: Hub) -> None:
     run_id = str(uuid.uuid4())
-    _run(EMIT_START_AND_COMPLETE, run_id, {"OPENLINEAGE_URL": hub.url, "OPENLINEAGE_API_KEY": hub.api_key})
+    run_client(EMIT_START_AND_COMPLETE, run_id, {"OPENLINEAGE_URL": hub.url, "OPENLINEAGE_API_KEY": hub.api_key})
 
     wait_until(lambda: hub.get(f"/api/v1/jobs/runs/{run_id}").status == 200, VISIBLE_SECONDS, "the run to be visible")
     wait_until(
@@ -48,16 +54,26 @@ def test_openlineage_python_needs_only_url_and_key_and_its_events_make_the_graph
         VISIBLE_SECONDS,
         "the run to be complete",
     )
-    stored = hub.count("SELECT count() FROM lineage_events FINAL WHERE RunId = {run:String}", run=run_id)
-    assert stored == 2
+    count = "SELECT count() FROM lineage_events FINAL WHERE RunId = {run:String}"
+    wait_until(lambda: hub.count(count, run=run_id) == 2, VISIBLE_SECONDS, "both events to be stored")
+    assert_load_orders_makes_its_graph(hub)
 
-    graph = hub.get("/api/v1/lineage", nodeId="job:warehouse:load_orders", depth="1").json()["graph"]
-    nodes = {node["id"]: node for node in graph}
-    assert set(nodes) == {
-        "job:warehouse:load_orders",
-        "dataset:s3://raw:orders",
-        "dataset:postgres://db:5432:shop.public.orders",
-    }
-    job = nodes["job:warehouse:load_orders"]
-    assert [edge["origin"] for edge in job["inEdges"]] == ["dataset:s3://raw:orders"]
-    assert [edge["destination"] for edge in job["outEdges"]] == ["dataset:postgres://db:5432:shop.public.orders"]
+
+def assert_load_orders_makes_its_graph(hub: Hub) -> None:
+    """See that the job, what it reads and what it writes come to be there, linked."""
+    job = "job:warehouse:load_orders"
+    source, target = "dataset:s3://raw:orders", "dataset:postgres://db:5432:shop.public.orders"
+
+    def links() -> dict[str, tuple[list[str], list[str]]]:
+        graph = hub.get("/api/v1/lineage", nodeId=job, depth="1").json()["graph"]
+        return {
+            node["id"]: (
+                [edge["origin"] for edge in node["inEdges"]],
+                [edge["destination"] for edge in node["outEdges"]],
+            )
+            for node in graph
+        }
+
+    # One insert fills many tables, one after the other: the run may be there before what it reads and writes.
+    wait_until(lambda: set(links()) == {source, job, target}, VISIBLE_SECONDS, "the job and its datasets to be linked")
+    assert links()[job] == ([source], [target])

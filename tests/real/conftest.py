@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.test_kill_telemetry import Scale
+from tests.support import bound_topics
 from tests.support.hub import Hub, start_hub
 from tests.support.kafka import Kafka, kafka_or_skip
 
@@ -21,7 +22,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     """A hub on real Kafka."""
-    with start_hub(tmp_path_factory.mktemp("hub"), "--kafka", kafka.bootstrap) as running:
+    directory = tmp_path_factory.mktemp("hub")
+    with start_hub(directory, "--kafka", kafka.bootstrap, settings=bound_topics.SETTINGS) as running:
         yield running
 
 

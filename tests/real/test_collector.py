@@ -43,6 +43,7 @@ OPEN_NAMESPACE = "collector"
 OUR_TOPICS = {"traces": "otel-spans", "metrics": "otel-metrics", "logs": "otel-logs"}
 THEIR_TOPICS = {"traces": "otlp_spans", "metrics": "otlp_metrics", "logs": "otlp_logs"}
 """The kafka exporter's own defaults."""
+BOUND_TOPICS = {signal: f"{topic}.{OPEN_NAMESPACE}" for signal, topic in OUR_TOPICS.items()}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,7 +61,7 @@ def service() -> str:
 
 @pytest.fixture(scope="module")
 def open_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
-    """A Kafka without a hub: only an agent, in open trust, reads from it."""
+    """A Kafka without a hub: only an agent that takes unsigned records reads from it."""
     with kafka_or_skip(tmp_path_factory.mktemp("open-kafka")) as running:
         yield running
 
@@ -141,7 +142,25 @@ def test_what_the_kafka_exporter_writes_is_taken_in_open_trust(
     if topics != THEIR_TOPICS:
         exporter |= {signal: {"topic": topic} for signal, topic in topics.items()}
     configuration = {"exporters": {"kafka": exporter}, "service": {"pipelines": pipelines("otlp", "kafka")}}
-    with _open_agent(hub, open_kafka, topics), start_collector(tmp_path, configuration) as collector:
+    names = {OUR_TOPICS[signal]: topics[signal] for signal in SIGNALS if topics[signal] != OUR_TOPICS[signal]}
+    trust = {
+        "LINEAGEHUB_KAFKA_TRUST": "open",
+        "LINEAGEHUB_KAFKA_OPEN_NAMESPACE": OPEN_NAMESPACE,
+        "LINEAGEHUB_KAFKA_TOPIC_NAMES": json.dumps(names),
+    }
+    with _agent(hub, open_kafka, trust), start_collector(tmp_path, configuration) as collector:
+        generate(collector.endpoint, service)
+        assert_stored_once(hub, service, GENERATED, OPEN_NAMESPACE)
+
+
+def test_what_the_kafka_exporter_writes_to_bound_topics_is_their_namespaces(
+    hub: Hub, open_kafka: Kafka, tmp_path: Path, service: str
+) -> None:
+    exporter: dict[str, Any] = {"brokers": [open_kafka.bootstrap]}
+    exporter |= {signal: {"topic": topic} for signal, topic in BOUND_TOPICS.items()}
+    configuration = {"exporters": {"kafka": exporter}, "service": {"pipelines": pipelines("otlp", "kafka")}}
+    bound = {"LINEAGEHUB_KAFKA_BOUND_TOPICS": json.dumps(dict.fromkeys(BOUND_TOPICS.values(), OPEN_NAMESPACE))}
+    with _agent(hub, open_kafka, bound), start_collector(tmp_path, configuration) as collector:
         generate(collector.endpoint, service)
         assert_stored_once(hub, service, GENERATED, OPEN_NAMESPACE)
 
@@ -179,16 +198,13 @@ def _post_json(url: str, document: Any) -> None:
 
 
 @contextlib.contextmanager
-def _open_agent(hub: Hub, kafka: Kafka, topics: dict[str, str]) -> Iterator[None]:
-    """Run the telemetry agent on this Kafka, in open trust, into the hub's ClickHouse."""
-    names = {OUR_TOPICS[signal]: topics[signal] for signal in SIGNALS if topics[signal] != OUR_TOPICS[signal]}
+def _agent(hub: Hub, kafka: Kafka, settings: dict[str, str]) -> Iterator[None]:
+    """Run the telemetry agent on this Kafka, into the hub's ClickHouse; `settings` say which unsigned records it takes."""
     environment = clean_environment() | {
         "LINEAGEHUB_SECRET_KEY": "a secret key of the tests, long enough",
         "LINEAGEHUB_KAFKA_BROKERS": kafka.bootstrap,
-        "LINEAGEHUB_KAFKA_TRUST": "open",
-        "LINEAGEHUB_KAFKA_OPEN_NAMESPACE": OPEN_NAMESPACE,
-        "LINEAGEHUB_KAFKA_TOPIC_NAMES": json.dumps(names),
         "LINEAGEHUB_CLICKHOUSE_URL": hub.ready["clickhouse"],
+        **settings,
     }
     hub_command = [sys.executable, "-m", "lineagehub"]
     subprocess.run([*hub_command, "topics", "apply"], env=environment, check=True, capture_output=True, timeout=60)
