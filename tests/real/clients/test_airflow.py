@@ -1,13 +1,13 @@
-"""Airflow with its OpenLineage provider, unmodified, configured by AIRFLOW__OPENLINEAGE__TRANSPORT alone: a DAG and its tasks."""
+"""Airflow with its OpenLineage provider, unmodified, configured as docs/clients.md says and no more: a DAG and its tasks."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 from pathlib import Path
 
 from tests.support.client_events import all_is_taken, datasets_of, run_of
 from tests.support.clients import CLIENTS, virtual_environment
+from tests.support.documents import exports
 from tests.support.hub import Hub, clean_environment
 
 PRODUCER = "/providers-openlineage/2.20.3"
@@ -22,16 +22,12 @@ FILES = {
 
 def test_it_needs_url_and_key_and_its_tasks_and_their_files_are_in_the_graph(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("2,US\n1,DE\n2,US\n")
-    transport = {
-        "type": "http",
-        "url": hub.url,
-        "endpoint": "api/v1/lineage",
-        "auth": {"type": "api_key", "apiKey": hub.api_key},
-    }
+    actual = {"http://127.0.0.1:8080": hub.url, "lh_dev_…": hub.api_key}
+    transport = exports("docs/clients.md", "apache-airflow-providers-openlineage", actual)
     home = {"AIRFLOW_HOME": str(tmp_path / "airflow"), "AIRFLOW__CORE__LOAD_EXAMPLES": "False"}
     _run(tmp_path, home, "db", "migrate")
     with all_is_taken(hub, PRODUCER):
-        _run(tmp_path, home | {"AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}, "dags", "test", "shop")
+        _run(tmp_path, home | transport, "dags", "test", "shop")
     assert (tmp_path / "archive.csv").read_text() == "1,DE\n2,US\n"
 
     dag = run_of(hub, PRODUCER, "shop")

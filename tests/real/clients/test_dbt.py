@@ -1,4 +1,4 @@
-"""dbt with openlineage-dbt, unmodified, configured by OPENLINEAGE_URL and OPENLINEAGE_API_KEY alone: models, columns and tests."""
+"""dbt with openlineage-dbt, unmodified, configured as docs/clients.md says and no more: models, columns and tests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.support.client_events import all_is_taken, column_edges, dataset_node, datasets_of, run_of
 from tests.support.clients import CLIENTS, virtual_environment
+from tests.support.documents import exports
 from tests.support.hub import Hub, clean_environment
 
 PRODUCER = "/integration/dbt"
@@ -19,7 +20,8 @@ COMMAND_JOB = "dbt-run-shop"
 def test_it_needs_url_and_key_and_models_columns_and_assertions_are_there(hub: Hub, tmp_path: Path) -> None:
     project = Path(shutil.copytree(CLIENTS / "dbt" / "project", tmp_path / "project"))
     database = tmp_path / "shop.duckdb"
-    connection = {"OPENLINEAGE_URL": hub.url, "OPENLINEAGE_API_KEY": hub.api_key}
+    actual = {"http://127.0.0.1:8080": hub.url, "lh_dev_…": hub.api_key}
+    connection = exports("docs/clients.md", "openlineage-dbt", actual)
     _run(project, database, {}, "dbt", "seed")
     with all_is_taken(hub, PRODUCER):
         _run(project, database, connection, "dbt-ol", "run")

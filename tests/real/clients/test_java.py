@@ -1,73 +1,66 @@
-"""openlineage-java, unmodified, configured by its file or its environment variables alone: over HTTP, and straight to Kafka."""
+"""openlineage-java, unmodified, configured as docs/clients.md says and no more: over HTTP, and straight to Kafka."""
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import subprocess
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
-
+from tests.support.bound_topics import EVENTS_TOPIC, TEAM, as_namespace
 from tests.support.client_events import all_is_taken, column_edges, datasets_of
 from tests.support.clients import CLIENTS, jars
+from tests.support.documents import exports, yaml_file
 from tests.support.hub import Hub, clean_environment
-from tests.support.kafka import Kafka
 from tests.support.missing import skip_or_fail
 
+DOCUMENT = "docs/clients.md"
 PRODUCER = "https://example.com/load-orders"
 PROGRAM = CLIENTS / "java" / "LoadOrders.java"
 RUN_SECONDS = 60
-COMPRESSIONS = {"plain": {}, "gzip": {"compression": "gzip"}}
 
 
-@pytest.mark.parametrize("compression", COMPRESSIONS.values(), ids=COMPRESSIONS)
-def test_over_http_it_needs_url_and_key_in_its_file(hub: Hub, tmp_path: Path, compression: dict[str, str]) -> None:
-    transport = {"type": "http", "url": hub.url, "auth": {"type": "api_key", "apiKey": hub.api_key}, **compression}
+def test_over_http_its_environment_is_enough(hub: Hub, tmp_path: Path) -> None:
     run_id = str(uuid.uuid4())
     with all_is_taken(hub, PRODUCER):
-        _load_orders(run_id, tmp_path, transport)
+        _load_orders(run_id, tmp_path, exports(DOCUMENT, "openlineage-java over HTTP", _http(hub)))
     _assert_the_run(hub, run_id)
 
 
-def test_over_http_it_needs_url_and_key_in_its_environment(hub: Hub, tmp_path: Path) -> None:
+def test_over_http_its_file_is_enough_and_bodies_are_compressed(hub: Hub, tmp_path: Path) -> None:
+    text = yaml_file(DOCUMENT, "openlineage-java over HTTP", _http(hub))
+    assert "compression: gzip" in text
     run_id = str(uuid.uuid4())
     with all_is_taken(hub, PRODUCER):
-        _load_orders(
-            run_id,
-            tmp_path,
-            OPENLINEAGE__TRANSPORT__TYPE="http",
-            OPENLINEAGE__TRANSPORT__URL=hub.url,
-            OPENLINEAGE__TRANSPORT__AUTH__TYPE="api_key",
-            OPENLINEAGE__TRANSPORT__AUTH__API_KEY=hub.api_key,
-        )
+        _load_orders(run_id, tmp_path, file=text)
     _assert_the_run(hub, run_id)
 
 
-def test_to_kafka_it_needs_brokers_and_the_topic_that_is_bound_to_its_namespace(
-    hub: Hub, kafka: Kafka, bound_topic: str, tmp_path: Path
-) -> None:
-    serializer = "org.apache.kafka.common.serialization.StringSerializer"
-    properties = {"bootstrap.servers": kafka.bootstrap, "key.serializer": serializer, "value.serializer": serializer}
+def test_to_kafka_its_file_is_enough_and_a_bound_topic_says_whose_events_they_are(hub: Hub, tmp_path: Path) -> None:
+    team = as_namespace(hub, TEAM)
+    text = yaml_file(DOCUMENT, "openlineage-java to Kafka", {"127.0.0.1:9092": hub.ready["kafka"]})
     run_id = str(uuid.uuid4())
-    with all_is_taken(hub, PRODUCER, [bound_topic], count=2):
-        _load_orders(run_id, tmp_path, {"type": "kafka", "topicName": bound_topic, "properties": properties})
-    _assert_the_run(hub, run_id)
+    with all_is_taken(hub, PRODUCER, [EVENTS_TOPIC], count=2):
+        _load_orders(run_id, tmp_path, file=text)
+    _assert_the_run(team, run_id)
+    assert hub.get(f"/api/v1/jobs/runs/{run_id}").status == 404, "it is of no other namespace"
 
 
-def _load_orders(run_id: str, folder: Path, transport: Mapping[str, object] | None = None, **variables: str) -> None:
-    """Run the program to its end in a folder with this openlineage.yml, in an environment with these variables."""
-    if transport:
-        (folder / "openlineage.yml").write_text(json.dumps({"transport": transport}))
+def _http(hub: Hub) -> dict[str, str]:
+    return {"http://127.0.0.1:8080": hub.url, "lh_dev_…": hub.api_key}
+
+
+def _load_orders(run_id: str, folder: Path, variables: Mapping[str, str] | None = None, file: str = "") -> None:
+    """Run the program to its end in a folder with this openlineage.yml, or in an environment with these variables."""
+    if file:
+        (folder / "openlineage.yml").write_text(file)
     if shutil.which("javac") is None:
         skip_or_fail("Java starts a program from its source with javac, which is not installed (a JDK 17 is enough).")
     result = subprocess.run(
-        ["java", "-cp", f"{jars('java')}{os.sep}*", str(PROGRAM), run_id],
+        ["java", "-cp", f"{jars('java')}/*", str(PROGRAM), run_id],
         cwd=folder,
-        env=clean_environment() | variables,
+        env=clean_environment() | dict(variables or {}),
         capture_output=True,
         text=True,
         timeout=RUN_SECONDS,

@@ -1,4 +1,4 @@
-"""Spark with openlineage-spark, unmodified, configured by spark.openlineage.* alone: a job that joins a CSV file with a Parquet one."""
+"""Spark with openlineage-spark, unmodified, configured as docs/clients.md says and no more: a join of a CSV file and a Parquet one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.support.client_events import all_is_taken, column_edges, dataset_node, datasets_of, run_of
 from tests.support.clients import CLIENTS, jars, virtual_environment
+from tests.support.documents import properties_file
 from tests.support.hub import Hub, clean_environment
 
 PRODUCER = "/integration/spark"
@@ -20,16 +21,9 @@ COUNTRIES = "code,name,rate\nDE,Germany,1\nUS,United States,0.9\n"
 def test_it_needs_url_and_key_and_its_join_is_in_the_graph_and_in_the_columns(hub: Hub, tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text(ORDERS)
     (tmp_path / "countries.csv").write_text(COUNTRIES)
-    configuration = {
-        "spark.extraListeners": "io.openlineage.spark.agent.OpenLineageSparkListener",
-        "spark.openlineage.transport.type": "http",
-        "spark.openlineage.transport.url": hub.url,
-        "spark.openlineage.transport.auth.type": "api_key",
-        "spark.openlineage.transport.auth.apiKey": hub.api_key,
-        "spark.openlineage.namespace": "spark",
-    }
+    actual = {"http://127.0.0.1:8080": hub.url, "lh_dev_…": hub.api_key}
     with all_is_taken(hub, PRODUCER):
-        _submit(tmp_path, configuration)
+        _submit(tmp_path, properties_file("docs/clients.md", "openlineage-spark", actual))
 
     application = run_of(hub, PRODUCER, "sales")
     join_name = f"sales.adaptive_spark_plan.{tmp_path.name}_sales"
@@ -62,16 +56,17 @@ def _columns(folder: Path) -> dict[str, set[tuple[str, str, str]]]:
     }
 
 
-def _submit(folder: Path, configuration: dict[str, str]) -> None:
+def _submit(folder: Path, properties: str) -> None:
     environment = virtual_environment("spark")
     [spark] = environment.glob("lib/python*/site-packages/pyspark")
     [listener] = jars("spark").glob("openlineage-spark_*.jar")
     # On this machine alone, and without the page that Spark shows of each application.
-    here = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1", "spark.ui.enabled": "false"}
-    options = [f"--conf={name}={value}" for name, value in (configuration | here).items()]
-    command = [str(spark / "bin" / "spark-submit"), "--master=local[1]", "--name=sales", f"--jars={listener}", *options]
+    here = "spark.driver.bindAddress 127.0.0.1\nspark.driver.host 127.0.0.1\nspark.ui.enabled false\n"
+    defaults = folder / "spark-defaults.conf"
+    defaults.write_text(properties + here)
+    options = ["--master=local[1]", "--name=sales", f"--jars={listener}", f"--properties-file={defaults}"]
     result = subprocess.run(
-        [*command, str(JOB), str(folder)],
+        [str(spark / "bin" / "spark-submit"), *options, str(JOB), str(folder)],
         env=clean_environment() | {"SPARK_HOME": str(spark), "PYSPARK_PYTHON": str(environment / "bin" / "python")},
         cwd=folder,
         capture_output=True,
