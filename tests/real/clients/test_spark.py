@@ -1,4 +1,4 @@
-"""Spark with openlineage-spark, unmodified, configured as docs/clients.md says and no more: a join of a CSV file and a Parquet one."""
+"""Spark with openlineage-spark, unmodified, configured as docs/clients.md says and no more: a join of a file and a table."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tests.support.hub import Hub, clean_environment
 PRODUCER = "/integration/spark"
 JOB = CLIENTS / "spark" / "join_orders.py"
 RUN_SECONDS = 120
+COUNTRIES_TABLE = "spark-warehouse/countries"
 
 ORDERS = "order_id,country,amount\n1,DE,10.5\n2,US,20\n3,US,-1\n"
 COUNTRIES = "code,name,rate\nDE,Germany,1\nUS,United States,0.9\n"
@@ -30,20 +31,24 @@ def test_it_needs_url_and_key_and_its_join_is_in_the_graph_and_in_the_columns(hu
     join = run_of(hub, PRODUCER, join_name)
     assert application["state"] == join["state"] == "COMPLETED"
     assert join["parent"] == join["root"] == {"runId": application["id"], "namespace": "spark", "jobName": "sales"}
-    # Besides the join and the writing of countries there are the jobs in which Spark looks at the files.
+    # Besides the join and the making of the table there are the jobs in which Spark looks at the files.
     assert len(application["childRuns"]) == len(set(application["childRuns"])) > 2
     assert join["id"] in application["childRuns"]
     assert join["processingEngine"] == "spark 3.5.9"
 
-    orders, countries, sales = (f"dataset:file:{tmp_path}/{name}" for name in ("orders.csv", "countries", "sales"))
+    orders, countries, sales = (f"dataset:file:{tmp_path}/{name}" for name in ("orders.csv", COUNTRIES_TABLE, "sales"))
     assert datasets_of(hub, f"job:spark:{join_name}") == ({orders, countries}, {sales})
     assert column_edges(hub, sales) == _columns(tmp_path)
     assert [field["name"] for field in dataset_node(hub, sales)["fields"]] == ["order_id", "country", "euros"]
-    assert dataset_node(hub, sales)["sourceName"] == "file"
+    # The table is a folder, whose other name is the table's: a symlink.
+    table = {"namespace": f"file:{tmp_path}/spark-warehouse", "name": "default.countries"}
+    assert dataset_node(hub, countries)["aliases"] == [table]
+    sources = hub.get("/marquez/api/v1/sources").json()["sources"]
+    assert ("file", "file") in [(source["name"], source["connectionUrl"]) for source in sources]
 
 
 def _columns(folder: Path) -> dict[str, set[tuple[str, str, str]]]:
-    orders, countries = f"{folder}/orders.csv", f"{folder}/countries"
+    orders, countries = f"{folder}/orders.csv", f"{folder}/{COUNTRIES_TABLE}"
     return {
         "order_id": {(orders, "order_id", "DIRECT")},
         "country": {(countries, "name", "DIRECT")},
