@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.client_events import all_is_taken, datasets_of, run_of
 from tests.support.clients import CLIENTS, virtual_environment
 from tests.support.documents import exports
 from tests.support.hub import Hub, clean_environment
+
+pytestmark = pytest.mark.timeout(400)
 
 PRODUCER = "/providers-openlineage/2.20.3"
 RUN_SECONDS = 150

@@ -6,10 +6,14 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.client_events import all_is_taken, column_edges, dataset_node, datasets_of, run_of
 from tests.support.clients import CLIENTS, virtual_environment
 from tests.support.documents import exports
 from tests.support.hub import Hub, clean_environment
+
+pytestmark = pytest.mark.timeout(400)
 
 PRODUCER = "/integration/dbt"
 RUN_SECONDS = 120

@@ -5,10 +5,14 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.support.client_events import all_is_taken, column_edges, dataset_node, datasets_of, run_of
 from tests.support.clients import CLIENTS, jars, virtual_environment
 from tests.support.documents import properties_file
 from tests.support.hub import Hub, clean_environment
+
+pytestmark = pytest.mark.timeout(400)
 
 PRODUCER = "/integration/spark"
 JOB = CLIENTS / "spark" / "join_orders.py"
