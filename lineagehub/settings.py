@@ -66,6 +66,11 @@ class KafkaSettings(_Group):
         bound = (name for name in self.bound_topics if _topic_above(name, self.topic_names) == topic.name)
         return self.topic_name(topic), *bound
 
+    @property
+    def end_offsets_lag(self) -> bool:
+        """Whether the broker may hold more than its end offsets say: the embedded one does, which is the one that is not idempotent."""
+        return not self.idempotent
+
     @field_validator("bound_topics")
     @classmethod
     def _require_clear_kind_and_namespace(cls, bound: dict[str, str], info: ValidationInfo) -> dict[str, str]:

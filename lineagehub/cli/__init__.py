@@ -34,6 +34,7 @@ COMMANDS: dict[str, str] = {
     "migrate": "Bring ClickHouse's schema up to date.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",
+    "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
 }
 
 EPILOG = (

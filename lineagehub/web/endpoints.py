@@ -1,6 +1,6 @@
 """ENDPOINTS: the one list of routes. The application, the OpenAPI document and the documentation page are made from it.
 
-To add an endpoint: its handler in receivers/, queries/ or ops/, and one entry here.
+To add an endpoint: its handler in receivers/, queries/, admin/ or ops/, and one entry here.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from lineagehub.store.queries.graph import LineageGraph
 from lineagehub.store.queries.impact import Impact
 from lineagehub.store.queries.runs import Run
 from lineagehub.store.queries.search import SearchPage
+from lineagehub.web.admin.lineage_deletion import DeletionQuery, DeletionReceipt, delete_lineage
 from lineagehub.web.endpoint import JSON, NDJSON, PROTOBUF, Content, Endpoint, Handler, json_of
 from lineagehub.web.marquez.endpoints import MARQUEZ_ENDPOINTS
 from lineagehub.web.ops.docs_page import Welcome, read_docs, read_docs_asset, read_openapi, read_root
@@ -35,6 +36,7 @@ from lineagehub.web.problems import (
     NAMESPACE_MISMATCH,
     NOT_FOUND,
     SCHEMA_INVALID,
+    STORE_BEHIND,
     TIMESTAMP_OUT_OF_RANGE,
     TOO_DEEP,
     UNAVAILABLE,
@@ -85,7 +87,7 @@ _REPEATABLE = {
     HTTP_IDEMPOTENCY_KEY: "Taken, and needed for nothing: a batch that is sent again is stored once with it and without it."
 }
 
-INGEST, READ, OPERATIONS, DOCUMENTATION = "Send", "Read", "Operations", "Documentation"
+INGEST, READ, MANAGEMENT, OPERATIONS, DOCUMENTATION = "Send", "Read", "Manage", "Operations", "Documentation"
 
 
 def _otlp(signal: str, handler: Handler, message: str, items: str) -> Endpoint:
@@ -271,6 +273,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         PointsOfRunQuery,
         PointsPage,
         NOT_FOUND,
+    ),
+    Endpoint(
+        "DELETE",
+        "/api/v1/lineage",
+        delete_lineage,
+        "Delete a job with its runs, a dataset under all of its names, or a namespace of OpenLineage with its jobs and datasets.",
+        MANAGEMENT,
+        scope=Scope.NAMESPACE_ADMIN,
+        query=DeletionQuery,
+        responses={200: json_of(DeletionReceipt, "No read shows it any more.")},
+        problems=(INVALID_PARAMETER, NOT_FOUND, STORE_BEHIND, UNAVAILABLE),
     ),
     *MARQUEZ_ENDPOINTS,
     Endpoint(

@@ -123,7 +123,10 @@ INVALID_UNICODE = Problem(
     "Send UTF-8 without lone surrogates and without a byte order mark.",
 )
 DUPLICATE_KEY = Problem(
-    "duplicate-key", 400, "An object has the same key twice", "Give each member of an object a name of its own."
+    "duplicate-key",
+    400,
+    "An object has the same key with two values",
+    "Give each member of an object a name of its own.",
 )
 TOO_DEEP = Problem("too-deep", 400, "The JSON is nested too deeply", "Nest at most 64 levels in a lineage event.")
 INVALID_PROTOBUF = Problem(
@@ -205,6 +208,12 @@ UNAVAILABLE = Problem(
     "A part of the hub does not answer",
     "Nothing was lost: send the same request again after Retry-After. /readyz tells which part.",
 )
+STORE_BEHIND = Problem(
+    "store-behind",
+    503,
+    "Accepted events are not stored yet",
+    "Nothing was deleted: they would bring it back. Send the same request again after Retry-After.",
+)
 STARTING = Problem(
     "starting",
     503,
@@ -249,6 +258,7 @@ PROBLEMS: tuple[Problem, ...] = (
     TIMESTAMP_OUT_OF_RANGE,
     OVERLOADED,
     UNAVAILABLE,
+    STORE_BEHIND,
     STARTING,
     INTERNAL_ERROR,
 )

@@ -14,6 +14,7 @@ from lineagehub_agents.flows import FLOWS
 
 import lineagehub.cli
 import lineagehub.contract.topics
+import lineagehub.web.admin
 import lineagehub.web.marquez
 import lineagehub.web.ops
 import lineagehub.web.queries
@@ -69,7 +70,14 @@ def test_processors() -> None:
 
 
 @pytest.mark.parametrize(
-    "package", [lineagehub.web.receivers, lineagehub.web.queries, lineagehub.web.marquez, lineagehub.web.ops]
+    "package",
+    [
+        lineagehub.web.admin,
+        lineagehub.web.receivers,
+        lineagehub.web.queries,
+        lineagehub.web.marquez,
+        lineagehub.web.ops,
+    ],
 )
 def test_endpoints(package: ModuleType) -> None:
     """A file is registered when it serves an endpoint, or when one that does imports it. `endpoints` is a list of them."""

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lineagehub import contract
 from lineagehub.auth.api_keys import parse_api_key
+from lineagehub.contract.audit import AuditEntry
 from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord
 from lineagehub.contract.dead_letter import HEADER_REASON, DeadLetter
 from lineagehub.contract.headers import ContentKind, derive_signing_key, read_headers
@@ -128,9 +129,17 @@ def test_usage_is_keyed_by_namespace_day_and_signal(example: Example) -> None:
     assert example.key == f"{value['namespace']}|{value['day']}|{value['signal']}".encode()
 
 
-@examples_of("lineagehub-usage-deltas", "lineagehub-audit")
-def test_deltas_and_audit_entries_are_keyed_by_namespace(example: Example) -> None:
+@examples_of("lineagehub-usage-deltas")
+def test_deltas_are_keyed_by_namespace(example: Example) -> None:
     assert example.key == json.loads(example.value or b"")["namespace"].encode()
+
+
+@examples_of("lineagehub-audit")
+def test_an_audit_entry_is_keyed_by_namespace_and_names_a_key_or_a_user(example: Example) -> None:
+    entry = AuditEntry.model_validate_json(example.value or b"")
+    assert entry.model_dump_json().encode() == example.value
+    assert example.key == entry.namespace.encode()
+    assert (entry.actor.key_id is None) == (entry.actor.cli_user is not None)
 
 
 @examples_of("lineagehub-marquez-forwarded")

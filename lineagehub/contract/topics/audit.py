@@ -7,7 +7,7 @@ from lineagehub.contract.topics._topic import Topic, log_topic_config
 AUDIT = Topic(
     name="lineagehub-audit",
     key="namespace",
-    value="JSON: actor, key id, action, target, request id",
+    value="JSON: an AuditEntry (contract/audit.py)",
     producers=("web", "agents"),
     consumers=("audit",),
     partitions=1,

@@ -13,6 +13,7 @@ from lineagehub.web.marquez.datasets import (
     read_marquez_dataset,
     read_marquez_dataset_version,
 )
+from lineagehub.web.marquez.deletion import delete_marquez_dataset, delete_marquez_job, delete_marquez_namespace
 from lineagehub.web.marquez.events import MarquezEventsQuery, list_marquez_events
 from lineagehub.web.marquez.jobs import (
     JobsQuery,
@@ -44,7 +45,7 @@ from lineagehub.web.marquez.stats import (
     read_marquez_source_stats,
 )
 from lineagehub.web.marquez.tags import list_marquez_tags
-from lineagehub.web.problems import INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE
+from lineagehub.web.problems import INVALID_PARAMETER, NOT_FOUND, STORE_BEHIND, UNAVAILABLE
 
 TAG = "Marquez"
 _NAMESPACE = "/namespaces/{namespace}"
@@ -68,6 +69,20 @@ def _read(
         query=query,
         responses={200: Content((JSON,), None, f"{what[0].upper()}{what[1:]}, in Marquez's shape.")},
         problems=(INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+        speaks_marquez=True,
+    )
+
+
+def _delete(path: str, handler: Handler, what: str) -> Endpoint:
+    return Endpoint(
+        "DELETE",
+        f"/marquez/api/v1{path}",
+        handler,
+        f"Delete {what}, and answer it as Marquez does.",
+        TAG,
+        scope=Scope.NAMESPACE_ADMIN,
+        responses={200: Content((JSON,), None, f"{what[0].upper()}{what[1:]} as it was, in Marquez's shape.")},
+        problems=(NOT_FOUND, STORE_BEHIND, UNAVAILABLE),
         speaks_marquez=True,
     )
 
@@ -101,4 +116,7 @@ MARQUEZ_ENDPOINTS: tuple[Endpoint, ...] = (
     _read("/stats/jobs", read_marquez_job_stats, "counts of jobs", StatsQuery),
     _read("/stats/datasets", read_marquez_dataset_stats, "counts of datasets", StatsQuery),
     _read("/stats/sources", read_marquez_source_stats, "counts of sources", StatsQuery),
+    _delete(_NAMESPACE, delete_marquez_namespace, "a namespace of OpenLineage with its jobs and datasets"),
+    _delete(_JOB, delete_marquez_job, "a job with its runs"),
+    _delete(_DATASET, delete_marquez_dataset, "a dataset under all of its names"),
 )

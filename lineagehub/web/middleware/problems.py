@@ -32,8 +32,8 @@ from lineagehub.web.rpc_status import status_answer
 log = structlog.get_logger(__name__)
 
 MARQUEZ_IS_READ = (
-    "Marquez's API is there to read only: send OpenLineage events to /api/v1/lineage instead (tags in a `tags` facet, a"
-    " dataset's end in a lifecycleStateChange facet)."
+    "Marquez's API is there to read, and to delete namespaces, jobs and datasets: send OpenLineage events to /api/v1/lineage"
+    " instead (tags in a `tags` facet, a dataset's end in a lifecycleStateChange facet)."
 )
 _NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse", "oidc": "The OpenID issuer"}
 
@@ -81,7 +81,8 @@ def _from_permanent(request: web.Request, error: Permanent) -> Refused:
 
 def _from_http(request: web.Request, error: web.HTTPException) -> Refused:
     if speaks_marquez(request) and request.method not in ("GET", "HEAD"):
-        return Refused(METHOD_NOT_ALLOWED, MARQUEZ_IS_READ, headers={"Allow": "GET"})
+        deletes = isinstance(error, web.HTTPMethodNotAllowed) and "DELETE" in error.allowed_methods
+        return Refused(METHOD_NOT_ALLOWED, MARQUEZ_IS_READ, headers={"Allow": "DELETE, GET" if deletes else "GET"})
     if isinstance(error, web.HTTPMethodNotAllowed):
         allowed = ", ".join(sorted(error.allowed_methods))
         return Refused(METHOD_NOT_ALLOWED, f"This route takes {allowed}.", headers={"Allow": allowed})

@@ -117,7 +117,7 @@ async def test_a_chunked_body_is_taken(web: RunningWeb) -> None:
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 async def test_another_method_is_refused_naming_those_that_are(web: RunningWeb, method: str) -> None:
-    for path in ("/api/v1/lineage", "/v1/traces"):
+    for path in ("/api/v1/lineage/batch", "/v1/traces"):
         async with web.client.request(method, path, headers=web.headers()) as answer:
             assert answer.status == 405
             assert "POST" in answer.headers["Allow"]

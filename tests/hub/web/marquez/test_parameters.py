@@ -174,8 +174,6 @@ async def test_what_is_not_there_is_404_and_named(marquez: RunningWeb, path: str
     ("method", "path"),
     [
         ("POST", "/jobs?runState=RUNNING"),
-        ("DELETE", JOB),
-        ("DELETE", DATASET),
         ("POST", f"{JOB}/tags/pii"),
         ("DELETE", f"{JOB}/tags/pii"),
         ("POST", f"{DATASET}/tags/pii"),
@@ -191,6 +189,11 @@ async def test_what_writes_is_405_and_says_what_to_do(marquez: RunningWeb, metho
         assert (answer.status, answer.headers["Allow"]) == (405, "GET")
     assert body["code"] == 405
     assert "OpenLineage events" in body["message"]
+
+
+async def test_where_something_can_be_deleted_the_refusal_of_the_rest_says_so(marquez: RunningWeb) -> None:
+    async with marquez.client.put(f"/marquez/api/v1{JOB}", headers=marquez.headers("owner")) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "DELETE, GET")
 
 
 async def test_names_that_look_like_sql_are_only_names(marquez: RunningWeb) -> None:

@@ -1,0 +1,58 @@
+"""An entry of the audit topic: who did what to which thing of a namespace, from where, and what came of it. Never a secret.
+
+Written by the web and by commands (broker/audit.py), one entry before an action, without which it is not done, and one after it.
+A new action is a member of Action.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from lineagehub.contract.control import Role
+from lineagehub.contract.namespaces import Namespace
+
+
+class Action(StrEnum):
+    """What was done."""
+
+    LINEAGE_DATASET_DELETE = "lineage.dataset.delete"
+    LINEAGE_JOB_DELETE = "lineage.job.delete"
+    LINEAGE_NAMESPACE_DELETE = "lineage.namespace.delete"
+
+
+class Outcome(StrEnum):
+    """How far it has come. A `requested` that no other entry follows is an action whose process died in the middle."""
+
+    REQUESTED = "requested"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Actor(BaseModel):
+    """Who: the holder of a key, or a user of the operating system at the command line."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    key_id: str | None = Field(None, pattern=r"^[0-9A-Za-z]{8}$")
+    role: Role | None = None
+    cli_user: str | None = None
+
+
+class AuditEntry(BaseModel):
+    """One entry. `request_id` is the same in all entries of one action; `target` names a thing as the API does, such as a node id."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: UUID
+    at: AwareDatetime
+    namespace: Namespace
+    actor: Actor
+    action: Action
+    target: str
+    outcome: Outcome
+    request_id: str
+    client_address: str | None = None
+    detail: dict[str, str | int] = {}
