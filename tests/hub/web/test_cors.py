@@ -119,7 +119,7 @@ async def test_a_browsers_otlp_exporter_gets_through(shared: RunningWeb, path: s
         ("GET", "/api/v1/lineage?nodeId=job:a:b", "reader", 503),
         ("GET", "/api/v1/lineage", "reader", 400),
         ("GET", "/nothing", None, 404),
-        ("DELETE", "/api/v1/lineage", None, 405),
+        ("PATCH", "/api/v1/lineage", None, 405),
         ("GET", "/marquez/api/v1/nothing", "reader", 404),
     ],
 )
