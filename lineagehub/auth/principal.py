@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lineagehub.contract.audit import Actor
 from lineagehub.contract.control import Role, Scope
 
 
@@ -11,14 +12,19 @@ from lineagehub.contract.control import Role, Scope
 class Principal:
     """An authenticated caller. `namespace` is None for the platform operator, who belongs to none.
 
-    Who it is, for logs and the audit: the key id `kid` of an API key, or the `subject` of a person; the other one is empty.
+    Who it is, for logs and the audit: the key id `kid` of an API key, or the `subject` of a person; the other one is None.
     """
 
-    kid: str
+    kid: str | None
     role: Role
     namespace: str | None
     scopes: frozenset[Scope]
-    subject: str = ""
+    subject: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """Who it is in entries of the audit topic."""
+        return Actor(key_id=self.kid, subject=self.subject, role=self.role)
 
 
 EVERYBODY = "everybody"

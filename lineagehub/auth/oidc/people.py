@@ -34,7 +34,7 @@ class Person:
         """
         roles = self.roles[namespace]
         return Principal(
-            kid="",
+            kid=None,
             role=next(role for role in _STRONGEST_FIRST if role in roles),
             namespace=None if namespace == PLATFORM else namespace,
             scopes=frozenset().union(*(ROLE_SCOPES[role] for role in roles)),

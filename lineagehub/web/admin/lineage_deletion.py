@@ -8,7 +8,6 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from lineagehub.broker.audit import AuditLog, Origin
-from lineagehub.contract.audit import Actor
 from lineagehub.contract.topics import AUDIT
 from lineagehub.management.lineage_deletion import LineageDeleter, StoreBehind
 from lineagehub.store.deletion import Found, Kind, Target
@@ -76,9 +75,7 @@ async def delete_found(request: web.Request, found: Found) -> datetime:
 
 def origin_of(request: web.Request) -> Origin:
     """Return what the audit entries of a request have in common."""
-    principal = request[PRINCIPAL]
-    actor = Actor(key_id=principal.kid, role=principal.role)
-    return Origin(namespace_of(request), actor, request[REQUEST_ID], request.remote)
+    return Origin(namespace_of(request), request[PRINCIPAL].actor, request[REQUEST_ID], request.remote)
 
 
 def _deleter(request: web.Request) -> LineageDeleter:

@@ -51,24 +51,29 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
 
 async def _principal(request: web.Request, scope: Scope) -> Principal:
     settings, parts = request.app[SETTINGS].web, request.app[PARTS]
-    named = request.headers.get(HTTP_NAMESPACE)
     if settings.authentication == "off" and "Authorization" not in request.headers:
-        principal = _everybody(settings)
-    else:
-        credential = _bearer(request)
-        if parts.people is not None and is_token(credential):
-            person = await _person(credential, parts.people)
-            request[SUBJECT] = person.subject
-            return principal_of(person, named, scope, parts)
-        principal = _holder(credential, parts)
+        return _within_his_own(request, _everybody(settings))
+    credential = _bearer(request)
+    if parts.people is not None and is_token(credential):
+        person = await _person(request, credential, parts.people)
+        return principal_of(person, request.headers.get(HTTP_NAMESPACE), scope, parts)
+    principal = parts.directory.authenticate(credential)
+    if principal is None:
+        raise _refuse_key(credential, parts)
+    return _within_his_own(request, principal)
+
+
+def _within_his_own(request: web.Request, principal: Principal) -> Principal:
+    """Return who has one namespace, or refuse if the request names another; it stands in the log in both cases."""
     request[PRINCIPAL] = principal
+    named = request.headers.get(HTTP_NAMESPACE)
     if named is not None and named != (principal.namespace or PLATFORM):
         raise Refused(NAMESPACE_MISMATCH, f"The caller is not one of the namespace that {HTTP_NAMESPACE} names.")
     return principal
 
 
 def _everybody(settings: WebSettings) -> Principal:
-    return Principal("", Role.OWNER, settings.open_namespace, ROLE_SCOPES[Role.OWNER], EVERYBODY)
+    return Principal(None, Role.OWNER, settings.open_namespace, ROLE_SCOPES[Role.OWNER], EVERYBODY)
 
 
 def _bearer(request: web.Request) -> str:
@@ -89,21 +94,20 @@ def _bearer(request: web.Request) -> str:
     return text
 
 
-async def _person(token: str, people: People) -> Person:
+async def _person(request: web.Request, token: str, people: People) -> Person:
     try:
-        return await people.authenticate(token)
+        person = await people.authenticate(token)
     except TokenRefused as error:
         raise _invalid(str(error)) from error
+    request[SUBJECT] = person.subject
+    return person
 
 
-def _holder(key: str, parts: Parts) -> Principal:
-    principal = parts.directory.authenticate(key)
-    if principal is not None:
-        return principal
+def _refuse_key(key: str, parts: Parts) -> Refused:
     view = parts.control_view
     if parse_api_key(key) and not (view.is_complete and view.seconds_since_contact < STALE_SECONDS):
-        raise Refused(STARTING, "The hub has not read all API keys yet, so it cannot tell whether this one is valid.")
-    raise _invalid("The API key is malformed, unknown, expired or revoked.")
+        return Refused(STARTING, "The hub has not read all API keys yet, so it cannot tell whether this one is valid.")
+    return _invalid("The API key is malformed, unknown, expired or revoked.")
 
 
 def _invalid(detail: str) -> Refused:

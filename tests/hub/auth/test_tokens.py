@@ -16,9 +16,11 @@ from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
 from lineagehub.auth.oidc.issuer import Issuer
-from lineagehub.auth.oidc.people import roles_of
+from lineagehub.auth.oidc.people import Person, roles_of
 from lineagehub.auth.oidc.tokens import Claims, TokenRefused, TokenVerifier, is_token
-from lineagehub.contract.control import Role
+from lineagehub.contract.audit import Actor
+from lineagehub.contract.control import ROLE_SCOPES, Role
+from lineagehub.oidc_settings import PLATFORM
 from tests.support.issuer_server import AUDIENCE, JWKS_PATH, IssuerServer, start_issuer_server
 from tests.support.openid_provider import SigningKeys
 
@@ -225,3 +227,15 @@ async def test_the_roles_of_several_groups_add_up_and_unknown_groups_give_nothin
         "team-b": {Role.READER},
     }
     assert roles_of(frozenset({"team-a", "*"}), group_roles) == {}
+
+
+async def test_a_person_has_the_scopes_of_all_his_roles_in_a_namespace_and_stands_in_the_audit_by_his_subject() -> None:
+    person = Person("ada", {"team-a": frozenset({Role.WRITER, Role.READER}), PLATFORM: frozenset({Role.OPERATOR})})
+    principal = person.principal_in("team-a")
+    assert (principal.role, principal.namespace) == (Role.WRITER, "team-a")
+    assert principal.scopes == ROLE_SCOPES[Role.WRITER] | ROLE_SCOPES[Role.READER]
+    assert principal.actor == Actor(subject="ada", role=Role.WRITER)
+    operator = person.principal_in(PLATFORM)
+    assert (operator.role, operator.namespace, operator.scopes) == (Role.OPERATOR, None, ROLE_SCOPES[Role.OPERATOR])
+    with pytest.raises(KeyError):
+        person.principal_in("team-b")
