@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from lineagehub.cli import main
 from lineagehub.errors import ConfigurationError
 from lineagehub.settings import Settings, WebSettings
 from lineagehub.web.endpoints import ENDPOINTS
@@ -122,20 +123,35 @@ async def test_serve_refuses_before_it_starts_anything(web: RunningWeb) -> None:
         await serve(settings)
 
 
-@pytest.mark.parametrize("command", [["serve"], ["up", "--host", "0.0.0.0"]], ids=["serve", "up"])
-async def test_the_commands_say_so_in_one_sentence_and_exit_with_78(command: list[str]) -> None:
-    result = run_command(
-        *command,
-        LINEAGEHUB_SECRET_KEY="s" * 32,
-        LINEAGEHUB_WEB_HOST="0.0.0.0",
-        LINEAGEHUB_WEB_PORT="0",
-        LINEAGEHUB_WEB_AUTHENTICATION="off",
-        LINEAGEHUB_WEB_OPEN_NAMESPACE=NAMESPACE,
-    )
-    assert result.returncode == 78
-    said, next_step = result.stderr.strip().splitlines()
+OPEN_TO_ALL = {
+    "LINEAGEHUB_SECRET_KEY": "s" * 32,
+    "LINEAGEHUB_WEB_HOST": "0.0.0.0",
+    "LINEAGEHUB_WEB_PORT": "0",
+    "LINEAGEHUB_WEB_AUTHENTICATION": "off",
+    "LINEAGEHUB_WEB_OPEN_NAMESPACE": NAMESPACE,
+}
+
+
+def require_one_sentence(exit_code: object, stderr: str) -> None:
+    assert exit_code == 78
+    said, next_step = stderr.strip().splitlines()
     assert "AUTHENTICATION is off" in said
     assert "127.0.0.1" in next_step
+
+
+async def test_serve_says_so_in_one_sentence_and_exits_with_78() -> None:
+    result = run_command("serve", **OPEN_TO_ALL)
+    require_one_sentence(result.returncode, result.stderr)
+
+
+async def test_up_says_so_before_it_starts_a_broker(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in OPEN_TO_ALL.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit) as caught:
+        main(["up", "--host", "0.0.0.0"])
+    require_one_sentence(caught.value.code, capsys.readouterr().err)
 
 
 async def test_a_namespace_that_is_named_must_be_the_open_one(open_web: RunningWeb) -> None:
