@@ -30,11 +30,18 @@ def node_modules(application: Path, name: str, node: str) -> Path:
     for program in ("node", "npm"):
         if shutil.which(program) is None:
             raise NodeMissing(f"{name} needs {program}, which is not installed (Node {node} and npm are enough).")
+    found = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if _numbers(found.removeprefix("v")) < _numbers(node):
+        raise NodeMissing(f"{name} needs Node {node} or newer; this is {found}.")
     digest = hashlib.sha256(b"".join((application / file).read_bytes() for file in PACKAGES)).hexdigest()
     home = CACHE / f"{name}-{digest[:16]}"
     if not home.exists():
         _install(application, name, home)
     return home / "node_modules"
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in version.split(".")]
 
 
 def _install(application: Path, name: str, home: Path) -> None:
