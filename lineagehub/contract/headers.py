@@ -23,6 +23,9 @@ _VERSION = VERSION.encode()
 MAXIMUM_HEADERS = 32
 """More headers than this on one record is an attack: brokers accept 100,000 (security.md section 1)."""
 
+MAXIMUM_FIELD_BYTES = 255
+"""Of what names a namespace, a key, an event, a kind of content."""
+
 HEADER_VERSION = "lh-v"
 HEADER_NAMESPACE = "lh-ns"
 HEADER_KEY_ID = "lh-kid"
@@ -150,7 +153,7 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
     """Read one record's headers into (envelope, signature bytes). Nothing is verified here.
 
     Raises BadEnvelope: kind "unsigned" without any `lh-` header, "unsupported" for another version, "malformed" for more
-    than 32 headers, a missing or repeated field, or a field that is not text of the expected form.
+    than 32 headers, a missing or repeated field, or a field that is not text of the expected form: one line of at most 255 bytes.
     """
     fields: dict[str, bytes] = {}
     for count, (name, value) in enumerate(headers, 1):
@@ -171,11 +174,11 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
         raise BadEnvelope("malformed", f"The envelope lacks {', '.join(missing)}.")
     try:
         envelope = Envelope(
-            namespace=fields[HEADER_NAMESPACE].decode(),
-            key_id=fields[HEADER_KEY_ID].decode(),
-            event_id=fields[HEADER_EVENT_ID].decode(),
+            namespace=_word(fields[HEADER_NAMESPACE]),
+            key_id=_word(fields[HEADER_KEY_ID]),
+            event_id=_word(fields[HEADER_EVENT_ID]),
             timestamp_ms=_digits(fields[HEADER_TIMESTAMP]),
-            content_kind=fields[HEADER_CONTENT_KIND].decode(),
+            content_kind=_word(fields[HEADER_CONTENT_KIND]),
         )
         encoded = fields[HEADER_SIGNATURE]
         signature = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -203,6 +206,13 @@ def _message(fields: tuple[bytes, ...], topic: str, value_digest: bytes) -> byte
     signed = (*fields, topic.encode())
     lengths_and_fields = (part for field in signed for part in (len(field).to_bytes(4, "big"), field))
     return b"".join((b"LH1", *lengths_and_fields, value_digest))
+
+
+def _word(text: bytes) -> str:
+    word = text.decode()
+    if len(text) > MAXIMUM_FIELD_BYTES or not word.isprintable():
+        raise ValueError(f"{word[:20]!r} is too long or not printable")
+    return word
 
 
 def _digits(text: bytes) -> int:
