@@ -27,7 +27,7 @@ from lineagehub.errors import ConfigurationError
 from lineagehub.settings import KafkaSettings, load_settings
 from lineagehub.telemetry.logs import configure_logging
 
-PASSWORD_VARIABLE = "LINEAGEHUB_KAFKA_NEW_PASSWORD"  # noqa: S105 The name of a variable.
+PASSWORD_VARIABLE = "LINEAGEHUB_TENANT_PASSWORD"  # noqa: S105 The name of a variable.
 
 command = typer.Typer(no_args_is_help=True)
 

@@ -61,10 +61,10 @@ def stored(hub: SecuredHub, job: str) -> int:
     return hub.hub.count("SELECT count() FROM lineage_events WHERE JobName = {job:String}", job=job)
 
 
-def wait_stored_once(hub: SecuredHub, *jobs: str) -> None:
-    """Wait until each job has one event."""
+def wait_stored_once(hub: SecuredHub, *jobs: str, count: int = 1) -> None:
+    """Wait until each job has this many events."""
     for job in jobs:
-        wait_until(lambda job=job: stored(hub, job) == 1, ARRIVE_SECONDS, f"{job} to be stored once")  # type: ignore[misc] # mypy does not infer the default of a lambda.
+        wait_until(lambda job=job: stored(hub, job) == count, ARRIVE_SECONDS, f"{job} to be stored once")  # type: ignore[misc] # mypy does not infer the default of a lambda.
 
 
 async def assert_flows(hub: SecuredHub, job: str) -> None:
