@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import NewTopic
 from aiokafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
@@ -20,23 +21,36 @@ from confluent_kafka import KafkaException
 from confluent_kafka import Producer as LibrdkafkaProducer
 
 from lineagehub.broker.connection import client_arguments
+from lineagehub.broker.topics import open_admin
 from lineagehub.contract.topics import TENANT_TOPICS, TOPICS
 from lineagehub.settings import KafkaSettings
 from tests.support.attacks import ARRIVE_SECONDS, EVENTS, MEBIBYTE, SPANS, assert_flows, event, now_ms, producer
 from tests.support.secured_hub import ATTACKERS_BYTES_A_SECOND, BOUND_TOPIC, SecuredHub
+from tests.support.secured_kafka import ADMIN, PASSWORD
 from tests.support.waiting import wait_until
 
+BOMB_BYTES = 20 * MEBIBYTE
 ABSENT_TOPIC = "a-topic-that-is-not-there"
 
 
 @pytest.mark.parametrize("codec", ["gzip", "lz4", "zstd", "snappy"])
 @pytest.mark.parametrize("topic", [SPANS, EVENTS])
 def test_the_broker_refuses_a_compression_bomb(secured: SecuredHub, topic: str, codec: str) -> None:
-    """H08: 60 MB of nothing; snappy makes 1:21 of it at most, so its bomb is smaller."""
-    size = 15 * MEBIBYTE if codec == "snappy" else 60 * MEBIBYTE
-    error = _refusal(secured, topic, bytes(size), **{"compression.type": codec, "message.max.bytes": 100 * MEBIBYTE})
+    """H08: 20 MiB of nothing, which every codec makes smaller than the topic's largest record."""
+    error = _refusal(
+        secured, topic, bytes(BOMB_BYTES), **{"compression.type": codec, "message.max.bytes": 100 * MEBIBYTE}
+    )
     assert error is not None
     assert "MSG_SIZE_TOO_LARGE" in error or "INVALID_RECORD" in error, error
+
+
+async def test_the_same_bomb_passes_where_the_broker_leaves_compression_to_the_producer(secured: SecuredHub) -> None:
+    """What the test before would miss if its bombs were none."""
+    topic, administrator = "takes-bombs", {"sasl.username": ADMIN, "sasl.password": PASSWORD}
+    async with open_admin(secured.kafka.settings()) as admin:
+        await admin.create_topics([NewTopic(topic, 1, 1, topic_configs={"compression.type": "producer"})])
+    options = {"compression.type": "gzip", "message.max.bytes": 100 * MEBIBYTE, **administrator}
+    assert await asyncio.to_thread(_refusal, secured, topic, bytes(BOMB_BYTES), **options) is None
 
 
 def _refusal(hub: SecuredHub, topic: str, value: bytes, **options: Any) -> str | None:

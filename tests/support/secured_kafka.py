@@ -1,4 +1,4 @@
-"""Apache Kafka as one that tenants reach should be: SASL/SCRAM on every listener, TLS on one, ACLs for everything.
+"""Apache Kafka as one that tenants reach should be: SASL on every listener, TLS on two, ACLs for everything.
 
 What stands here is what deploy/kafka-security.md tells an operator to set.
 """
@@ -32,7 +32,7 @@ listeners=SASL_PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{tls_port},CONT
 advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{tls_port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=SASL_PLAINTEXT
-listener.security.protocol.map=CONTROLLER:SASL_PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+listener.security.protocol.map=CONTROLLER:SASL_SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
 sasl.enabled.mechanisms=SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
 sasl.mechanism.controller.protocol=PLAIN
@@ -44,6 +44,8 @@ listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=org.apache.kafka.com
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={keystore}
+ssl.truststore.type=PEM
+ssl.truststore.location={ca_file}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:{admin};User:controller
@@ -99,6 +101,7 @@ def secured_kafka_or_skip(directory: Path) -> Iterator[SecuredKafka]:
         tls_port=tls_port,
         controller=controller,
         keystore=keystore,
+        ca_file=ca_file,
         directory=directory,
         admin=ADMIN,
         password=PASSWORD,
