@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from collections.abc import Iterator
@@ -9,8 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lineagehub_agents.flows import FLOWS
+
 from lineagehub.auth.api_keys import parse_api_key
 from lineagehub.auth.sealing import HUB_KEY_ID
+from lineagehub.broker.access.administration import apply_access
+from lineagehub.broker.access.plan import hub_access, tenant_access
+from lineagehub.broker.access.scram import new_password
 from lineagehub.settings import KafkaSettings
 from tests.support.hub import Hub, run_command, start_hub
 from tests.support.secured_kafka import SecuredKafka
@@ -89,9 +95,9 @@ class SecuredHub:
         return Writer(HONEST, HUB_KEY_ID, self.attacker.writer.sign)
 
 
-def grant(kafka: SecuredKafka, *arguments: str) -> dict[str, Any]:
+def grant(kafka: SecuredKafka, *arguments: str, **environment: str) -> dict[str, Any]:
     """Run `lineagehub kafka acls … --apply` as the broker's administrator; return what it printed."""
-    done = run_command("kafka", "acls", *arguments, "--apply", "--json", **kafka.environment(), **BOUND)
+    done = run_command("kafka", "acls", *arguments, "--apply", "--json", **kafka.environment(), **BOUND, **environment)
     assert done.returncode == 0, done.stderr
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
@@ -100,14 +106,20 @@ def grant(kafka: SecuredKafka, *arguments: str) -> dict[str, Any]:
 @contextlib.contextmanager
 def start_secured_hub(kafka: SecuredKafka, directory: Path) -> Iterator[SecuredHub]:
     """Give every user its rights, start the hub, make both namespaces; stop the hub at the end."""
-    password = grant(kafka, "--hub", HUB_USER)["password"]
-    environment = kafka.environment(HUB_USER, password) | BOUND
+    topics = kafka.settings().model_copy(update={"bound_topics": {BOUND_TOPIC: HONEST}})
+    users = {
+        HUB_USER: hub_access(topics, HUB_USER, [flow.name for flow in FLOWS]),
+        HONEST: tenant_access(topics, HONEST),
+        ATTACKER: tenant_access(topics, ATTACKER, bytes_per_second=ATTACKERS_BYTES_A_SECOND),
+    }
+    passwords = {name: new_password() for name in users}
+    for name, access in users.items():
+        asyncio.run(apply_access(kafka.settings(), access, passwords[name], replace_password=False))
+    environment = kafka.environment(HUB_USER, passwords[HUB_USER]) | BOUND
     with start_hub(directory, "--kafka", kafka.bootstrap, settings=environment) as hub:
-        quota = ("--bytes-per-second", str(ATTACKERS_BYTES_A_SECOND))
-        users = {HONEST: grant(kafka, HONEST), ATTACKER: grant(kafka, ATTACKER, *quota)}
         nobody = Tenant(kafka, "", "", "", "")
         keys = SecuredHub(kafka, hub, environment, nobody, nobody)
         honest, attacker = (
-            Tenant(kafka, name, keys.new_key(name), user["user"], user["password"]) for name, user in users.items()
+            Tenant(kafka, name, keys.new_key(name), users[name].user, passwords[name]) for name in (HONEST, ATTACKER)
         )
         yield SecuredHub(kafka, hub, environment, honest, attacker)
