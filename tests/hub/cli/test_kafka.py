@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 import typer
 
@@ -9,7 +11,7 @@ from lineagehub.broker.access.administration import apply_access
 from lineagehub.broker.access.plan import TopicChoice, hub_access, tenant_access
 from lineagehub.broker.access.scram import new_password, require_fit_password
 from lineagehub.broker.access.shell import commands_to_apply, commands_to_remove
-from lineagehub.cli.kafka import _access
+from lineagehub.cli.kafka import PASSWORD_VARIABLE, _access, _given_password
 from lineagehub.contract.topics import TOPICS
 from lineagehub.errors import ConfigurationError
 from lineagehub.settings import KafkaSettings
@@ -99,6 +101,13 @@ def test_an_unfit_password_is_refused_and_not_shown(password: str) -> None:
         require_fit_password(password)
     assert password not in str(caught.value)
     require_fit_password(new_password())
+
+
+def test_a_password_comes_from_standard_input_or_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("of standard input\nnot this\n"))
+    monkeypatch.setenv(PASSWORD_VARIABLE, "of the variable")
+    assert _given_password(from_stdin=True) == "of standard input"
+    assert _given_password(from_stdin=False) == "of the variable"
 
 
 async def test_a_broker_that_knows_no_acls_is_named() -> None:
