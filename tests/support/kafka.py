@@ -22,7 +22,7 @@ from tests.support.waiting import wait_until
 VERSION = "4.3.1"
 POM = Path(__file__).with_name("kafka_pom.xml")
 JARS = Path(os.environ.get("LINEAGEHUB_TEST_KAFKA_HOME", Path.home() / ".cache" / "lineagehub" / f"kafka-{VERSION}"))
-START_SECONDS = 60
+START_SECONDS = 120
 MAVEN_SECONDS = 900
 CLUSTER_ID = "lineagehub-test-cluster"
 """Of every node: each is a cluster of its own, and making a random one costs a start of Java."""
