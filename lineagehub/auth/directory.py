@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from lineagehub.auth.api_keys import MAXIMUM_LENGTH, digest_of
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.auth.signature_keys import HmacKey, VerificationKey, verification_key
 from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, NamespaceRecord
 
 log = structlog.get_logger(__name__)
@@ -27,7 +28,7 @@ class Directory:
         self.namespaces: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, ApiKeyRecord] = {}
         self._holders: dict[str, tuple[ApiKeyRecord, Principal]] = {}
-        self._signing_keys: dict[str, bytes] = {HUB_KEY_ID: sealer.hub_signing_key}
+        self._verification_keys: dict[str, VerificationKey] = {HUB_KEY_ID: HmacKey(sealer.hub_signing_key)}
 
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take in one record of the control topic; a malformed one is logged and passed over, as it must not stop the rest."""
@@ -63,9 +64,9 @@ class Directory:
         """Return all key records."""
         return list(self._keys.values())
 
-    def signing_key(self, kid: str) -> bytes | None:
+    def verification_key(self, kid: str) -> VerificationKey | None:
         """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
-        return self._signing_keys.get(kid)
+        return self._verification_keys.get(kid)
 
     def _namespace_is_live(self, record: ApiKeyRecord) -> bool:
         if record.namespace is None:
@@ -91,19 +92,19 @@ class Directory:
         former = self._keys.pop(kid, None)
         if former is not None:
             self._holders.pop(former.digest, None)
-            self._signing_keys.pop(kid, None)
+            self._verification_keys.pop(kid, None)
         if record is None:
             return
         self._keys[kid] = record
         principal = Principal(record.kid, record.role, record.namespace, ROLE_SCOPES[record.role])
         self._holders[record.digest] = (record, principal)
-        signing_key = self._sealer.open(record.signing_key, kid)
-        if signing_key is None:
+        opened = self._sealer.open(record.signing_key, kid, record.algorithm)
+        if opened is None:
             log.error(
                 "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.", kid=kid
             )
         else:
-            self._signing_keys[kid] = signing_key
+            self._verification_keys[kid] = verification_key(record.algorithm, opened)
 
 
 def _log_unreadable(key: str, fault: str) -> None:

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 from lineagehub.auth.api_keys import ApiKey, make_api_key
 from lineagehub.auth.sealing import Sealer
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
-from lineagehub.contract.headers import derive_signing_key
+from lineagehub.auth.signature_keys import stored_key
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, SignatureAlgorithm
 
 DEFAULT_KEY_LIFETIME = timedelta(days=365)
 
@@ -39,9 +39,13 @@ def issue_key(
     sealer: Sealer,
     note: str = "",
     lifetime: timedelta = DEFAULT_KEY_LIFETIME,
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256,
 ) -> tuple[ApiKey, ApiKeyRecord]:
-    """Return a new key in clear, to be shown once, and the record to be stored. Nothing is written here."""
-    api_key = make_api_key(environment)
+    """Return a new key in clear, to be shown once, and the record to be stored. Nothing is written here.
+
+    `algorithm` is how its holder signs Kafka records.
+    """
+    api_key = make_api_key(environment, algorithm)
     now = datetime.now(UTC)
     return api_key, ApiKeyRecord(
         kid=api_key.kid,
@@ -49,7 +53,8 @@ def issue_key(
         namespace_id=namespace.id if namespace else None,
         role=role,
         digest=api_key.digest,
-        signing_key=sealer.seal(derive_signing_key(api_key.secret, api_key.kid), api_key.kid),
+        signing_key=sealer.seal(stored_key(api_key), api_key.kid, algorithm),
+        algorithm=algorithm,
         note=note,
         created_at=now,
         expires_at=now + lifetime,

@@ -27,6 +27,13 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class SignatureAlgorithm(StrEnum):
+    """How the holder of a key signs Kafka records. The key's record says it, never a header: nobody can ask for the weaker one."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    ED25519 = "ed25519"
+
+
 class Scope(StrEnum):
     """One thing that a key may do."""
 
@@ -87,8 +94,8 @@ class NamespaceRecord(_Record):
 class ApiKeyRecord(_Record):
     """One API key.
 
-    `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64); `namespace` is
-    None for the platform operator's keys only.
+    `digest` is SHA-256 (hex) of the whole key; `signing_key` is what verifies its records, encrypted under the hub's secret (base64):
+    K itself for HMAC, the public key only for Ed25519. `namespace` is None for the platform operator's keys only.
     """
 
     kid: str = Field(pattern=r"^[0-9A-Za-z]{8}$")
@@ -97,6 +104,7 @@ class ApiKeyRecord(_Record):
     role: Role
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     signing_key: str
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256
     note: str = ""
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None

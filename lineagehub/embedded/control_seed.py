@@ -10,7 +10,7 @@ from lineagehub.auth.issuing import issue_key, new_namespace
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.control import ControlWriter, read_control
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.control import Role
+from lineagehub.contract.control import Role, SignatureAlgorithm
 from lineagehub.contract.topics import CONTROL
 from lineagehub.embedded.control_journal import ControlJournal
 from lineagehub.settings import KafkaSettings
@@ -38,9 +38,11 @@ async def issue_keys(
     note: str,
     lifetime: timedelta,
     journal: ControlJournal | None,
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256,
 ) -> IssuedKeys:
     """Make the namespace unless it is there, and two fresh keys; return the keys. Raises Unavailable.
 
+    `algorithm` is how the holder of the namespace's key signs Kafka records.
     Earlier keys stay valid until they expire: a terminal that holds one goes on working after a restart.
     """
     sealer = Sealer(secret_key)
@@ -53,7 +55,7 @@ async def issue_keys(
         if record is None:
             record = new_namespace(namespace)
             await writer.put_namespace(record)
-        owner_key, owner_record = issue_key(record, Role.OWNER, "dev", sealer, note, lifetime)
+        owner_key, owner_record = issue_key(record, Role.OWNER, "dev", sealer, note, lifetime, algorithm)
         operator_key, operator_record = issue_key(None, Role.OPERATOR, "dev", sealer, note, lifetime)
         await writer.put_key(owner_record)
         await writer.put_key(operator_record)
