@@ -39,6 +39,9 @@ class KafkaSettings(_Group):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = Field(
+        "", description="PEM file of the authorities that sign the brokers' certificates; else the system's."
+    )
     replication_factor: int = Field(1, ge=1, description="Of the topics that `lineagehub topics apply` creates.")
     topic_names: dict[str, str] = Field({}, description="Renames topics: contract name to broker name, as JSON.")
     bound_topics: dict[str, str] = Field(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from faust.streams import Stream
 from faust.types import EventT, StreamT
 
 from lineagehub.auth.directory import Directory
+from lineagehub.broker.connection import tls_context
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import DEAD_LETTERS
 from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
@@ -181,7 +181,7 @@ def _new_app(name: str, kafka: KafkaSettings, agents: AgentsSettings, scratch: s
 
 
 def _credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    context = ssl.create_default_context() if kafka.security_protocol.endswith("SSL") else None
+    context = tls_context(kafka) if kafka.security_protocol.endswith("SSL") else None
     if kafka.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             mechanism=kafka.sasl_mechanism,

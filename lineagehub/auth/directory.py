@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from lineagehub.auth.api_keys import MAXIMUM_LENGTH, digest_of
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.auth.signature_keys import HmacKey, VerificationKey, verification_key
 from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
 from lineagehub.contract.keys import limits_key
 
@@ -51,7 +52,7 @@ class Directory:
         self._ended: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, ApiKeyRecord] = {}
         self._holders: dict[str, tuple[ApiKeyRecord, Principal]] = {}
-        self._signing_keys: dict[str, bytes] = {HUB_KEY_ID: sealer.hub_signing_key}
+        self._verification_keys: dict[str, VerificationKey] = {HUB_KEY_ID: HmacKey(sealer.hub_signing_key)}
 
     def apply(self, key: bytes, value: bytes | None) -> Verdict:
         """Take in one record of the control topic; a malformed one is logged and passed over, as it must not stop the rest."""
@@ -123,9 +124,9 @@ class Directory:
         """Return the key records of this namespace, and none of a former one of its name."""
         return [record for record in self._keys.values() if record.namespace_id == namespace.id]
 
-    def signing_key(self, kid: str) -> bytes | None:
+    def verification_key(self, kid: str) -> VerificationKey | None:
         """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
-        return self._signing_keys.get(kid)
+        return self._verification_keys.get(kid)
 
     def is_of_former_namespace(self, key: ApiKeyRecord) -> bool:
         """Tell whether a key's namespace was deleted and made again: the key is nothing to the new one, though it has the name."""
@@ -147,20 +148,20 @@ class Directory:
         elif isinstance(record, ApiKeyRecord):
             self._keys.pop(record.kid)
             self._holders.pop(record.digest, None)
-            self._signing_keys.pop(record.kid, None)
+            self._verification_keys.pop(record.kid, None)
 
     def _take_key(self, record: ApiKeyRecord) -> None:
         self._keys[record.kid] = record
         principal = Principal(record.kid, record.role, record.namespace, ROLE_SCOPES[record.role])
         self._holders[record.digest] = (record, principal)
-        signing_key = self._sealer.open(record.signing_key, record.kid)
-        if signing_key is None:
+        opened = self._sealer.open(record.signing_key, record.kid, record.algorithm)
+        if opened is None:
             log.error(
                 "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.",
                 kid=record.kid,
             )
         else:
-            self._signing_keys[record.kid] = signing_key
+            self._verification_keys[record.kid] = verification_key(record.algorithm, opened)
 
 
 def _read(key: bytes, value: bytes) -> ControlRecord | None:

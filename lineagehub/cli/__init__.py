@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "serve": "Run the web: receivers, reads, operations.",
     "agent": "Run one or more agents.",
     "topics": "Create the topics, or compare the broker with the contract.",
+    "kafka": "Print or apply a namespace's user, ACLs and quotas on a Kafka that is secured.",
     "migrate": "Bring ClickHouse's schema up to date.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",

@@ -34,6 +34,13 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class SignatureAlgorithm(StrEnum):
+    """How the holder of a key signs Kafka records. The key's record says it, never a header: nobody can ask for the weaker one."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    ED25519 = "ed25519"
+
+
 class Scope(StrEnum):
     """One thing that a key may do."""
 
@@ -128,8 +135,9 @@ class NamespaceRecord(ControlRecord):
 class ApiKeyRecord(ControlRecord):
     """One API key.
 
-    `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64); `namespace` is
-    None for the platform operator's keys only. A rotated key and the one that took its place name each other.
+    `digest` is SHA-256 (hex) of the whole key; `signing_key` is what verifies its records, encrypted under the hub's secret (base64):
+    K itself for HMAC, the public key only for Ed25519. `namespace` is None for the platform operator's keys only. A rotated key
+    and the one that took its place name each other.
     """
 
     kid: KeyId
@@ -138,6 +146,7 @@ class ApiKeyRecord(ControlRecord):
     role: Role
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     signing_key: str
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256
     note: str = ""
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None
