@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from lineagehub.contract.control import RetentionDays
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.contract.topics import TENANT_TOPICS, TOPICS, Topic
 from lineagehub.errors import ConfigurationError
@@ -144,6 +145,12 @@ class WebSettings(_Group):
     in_flight_bytes: int = Field(256 * MEBIBYTE, gt=0, description="Bodies in memory at once; beyond it 503.")
 
 
+class AuditSettings(_Group):
+    """The audit log."""
+
+    retention_days: RetentionDays = Field(365, description="How long ClickHouse keeps an entry of the audit log.")
+
+
 class AgentsSettings(_Group):
     """The agents: batches, consumer groups, their own operations port."""
 
@@ -179,6 +186,7 @@ class Settings(BaseSettings):
     marquez: MarquezSettings = MarquezSettings()
     web: WebSettings = WebSettings()
     agents: AgentsSettings = AgentsSettings()
+    audit: AuditSettings = AuditSettings()
     secret_key: SecretStr = Field(SecretStr(""), description="At least 32 characters, the same for web and agents.")
     environment: str = Field("dev", pattern=r"^[a-z]{1,16}$", description="Stands in every API key: lh_<environment>_…")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

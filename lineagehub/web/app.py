@@ -13,9 +13,12 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from lineagehub.broker.audit import AuditLog
+from lineagehub.contract.topics import AUDIT
 from lineagehub.settings import Settings
 from lineagehub.telemetry.metrics import Metrics
 from lineagehub.web.bodies import BODIES, Bodies
+from lineagehub.web.denials import DENIALS, Denials
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
 from lineagehub.web.middleware import MIDDLEWARE
@@ -58,6 +61,9 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     )
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
+    audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
+    application[DENIALS] = denials = Denials(audit, metrics)
+    application.cleanup_ctx.append(lambda _: denials.writing())
     application[READINESS] = ReadinessChecker(parts, metrics)
     application[OPENAPI] = openapi_document(ENDPOINTS)
     application[ROUTES] = {

@@ -15,6 +15,7 @@ from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
+from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
@@ -37,6 +38,8 @@ METRICS = web.AppKey("metrics", Metrics)
 
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
+ENDED_KEY = web.RequestKey("ended_key", ApiKeyRecord)
+"""The key that a request was refused with: one that was valid once."""
 
 
 def namespace_of(request: web.Request) -> str:

@@ -64,7 +64,8 @@ class ProblemDocument(BaseModel):
 class Refused(Exception):
     """The request is refused with a problem.
 
-    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection.
+    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection. `denied` says, for the audit log only, that the
+    refusal denies something to the caller, and why: for an answer that must not say so itself, such as 404 for what is another's.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Refused(Exception):
         retry_after_seconds: float | None = None,
         headers: Mapping[str, str] | None = None,
         close: bool = False,
+        denied: str = "",
     ) -> None:
         super().__init__(detail)
         self.problem = problem
@@ -83,6 +85,7 @@ class Refused(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.headers = dict(headers or {})
         self.close = close
+        self.denied = denied
         if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_seconds is None:
             self.retry_after_seconds = RETRY_AFTER_SECONDS
 

@@ -1,5 +1,5 @@
 """Middleware, outermost first: requests in flight, request id, security headers, access log, metrics, problems,
-authentication.
+denials, authentication.
 
 To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
 """
@@ -10,6 +10,7 @@ from aiohttp.typedefs import Middleware
 
 from lineagehub.web.middleware.access_log import access_log
 from lineagehub.web.middleware.auth import authenticate
+from lineagehub.web.middleware.denials import note_denials
 from lineagehub.web.middleware.in_flight import count_in_flight
 from lineagehub.web.middleware.metrics import measure
 from lineagehub.web.middleware.problems import answer_problems
@@ -23,5 +24,6 @@ MIDDLEWARE: tuple[Middleware, ...] = (
     access_log,
     measure,
     answer_problems,
+    note_denials,
     authenticate,
 )

@@ -10,9 +10,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from lineagehub.auth.api_keys import parse_api_key
-from lineagehub.auth.principal import Principal
 from lineagehub.web.endpoint import endpoint_of
-from lineagehub.web.parts import PARTS, PRINCIPAL, Parts
+from lineagehub.web.parts import ENDED_KEY, PARTS, PRINCIPAL, Parts
 from lineagehub.web.problems import INSUFFICIENT_SCOPE, INVALID_CREDENTIALS, MISSING_CREDENTIALS, STARTING, Refused
 
 CHALLENGE = 'Bearer realm="lineagehub"'
@@ -26,7 +25,11 @@ async def authenticate(request: web.Request, handler: Handler) -> web.StreamResp
     endpoint = endpoint_of(request)
     if endpoint is None or endpoint.scope is None:
         return await handler(request)
-    request[PRINCIPAL] = principal = _principal(_bearer(request), request.app[PARTS])
+    text, parts = _bearer(request), request.app[PARTS]
+    principal = parts.directory.authenticate(text)
+    if principal is None:
+        raise _refuse_key(request, text, parts)
+    request[PRINCIPAL] = principal
     if endpoint.scope not in principal.scopes:
         raise Refused(
             INSUFFICIENT_SCOPE,
@@ -53,14 +56,13 @@ def _bearer(request: web.Request) -> str:
     return text
 
 
-def _principal(text: str, parts: Parts) -> Principal:
-    principal = parts.directory.authenticate(text)
-    if principal is not None:
-        return principal
+def _refuse_key(request: web.Request, text: str, parts: Parts) -> Refused:
     view = parts.control_view
     if parse_api_key(text) and not (view.is_complete and view.seconds_since_contact < STALE_SECONDS):
-        raise Refused(STARTING, "The hub has not read all API keys yet, so it cannot tell whether this one is valid.")
-    raise Refused(
+        return Refused(STARTING, "The hub has not read all API keys yet, so it cannot tell whether this one is valid.")
+    if (ended := parts.directory.find_key(text)) is not None:
+        request[ENDED_KEY] = ended
+    return Refused(
         INVALID_CREDENTIALS,
         "The API key is malformed, unknown, expired or revoked.",
         headers={"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"'},
