@@ -108,10 +108,22 @@ class ClickHouseSettings(_Group):
     database: str = Field("lineagehub", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     user: str = "default"
     password: SecretStr = SecretStr("")
+    reader_user: str = Field(
+        "",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$",
+        description="Who reads for tenants: may SELECT from read_* and nothing else (lineagehub clickhouse grants). Empty: `user`.",
+    )
+    reader_password: SecretStr = SecretStr("")
     timeout_seconds: float = Field(15.0, gt=0, description="Of one statement, start to end.")
     connect_timeout_seconds: float = Field(2.0, gt=0)
     engine_prefix: Literal["", "Replicated"] = Field("", description="`Replicated` on a cluster.")
     on_cluster: str = Field("", pattern=r"^[A-Za-z0-9_{}-]*$", description="Cluster name for ON CLUSTER, or empty.")
+
+    def of_reader(self) -> ClickHouseSettings:
+        """Return the settings of a client that only reads, for tenants: as the reader, if there is one."""
+        if not self.reader_user:
+            return self
+        return self.model_copy(update={"user": self.reader_user, "password": self.reader_password})
 
     @property
     def on_cluster_clause(self) -> str:

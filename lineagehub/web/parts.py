@@ -23,13 +23,17 @@ from lineagehub.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a running web, started by their owner."""
+    """The parts of a running web, started by their owner.
+
+    `clickhouse` reads, as a user who may do nothing else if the settings name one; `clickhouse_writer` is for deletions.
+    """
 
     producer: Producer
     directory: Directory
     control_view: CompactedView
     sealer: Sealer
     clickhouse: ClickHouse
+    clickhouse_writer: ClickHouse
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -175,6 +175,12 @@ SCHEMA_INVALID = Problem(
 TIMESTAMP_OUT_OF_RANGE = Problem(
     "timestamp-out-of-range", 422, "A time is out of range", "Check the clock and the unit of the producer."
 )
+QUERY_TOO_BIG = Problem(
+    "query-too-big",
+    422,
+    "The query reads too much",
+    "Ask for less at once: a shorter time between `from` and `to`, a smaller `depth`, a narrower filter.",
+)
 OVERLOADED = Problem(
     "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
 )
@@ -229,6 +235,7 @@ PROBLEMS: tuple[Problem, ...] = (
     UNSUPPORTED_ENCODING,
     SCHEMA_INVALID,
     TIMESTAMP_OUT_OF_RANGE,
+    QUERY_TOO_BIG,
     OVERLOADED,
     UNAVAILABLE,
     STORE_BEHIND,
@@ -237,6 +244,7 @@ PROBLEMS: tuple[Problem, ...] = (
 )
 
 CREDENTIAL_PROBLEMS = (MISSING_CREDENTIALS, INVALID_CREDENTIALS, INSUFFICIENT_SCOPE, STARTING)
+READ_PROBLEMS = (QUERY_TOO_BIG,)
 BODY_PROBLEMS = (
     INVALID_REQUEST,
     BAD_ENCODING,

@@ -93,11 +93,12 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     directory = Directory(sealer)
     view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     async with AsyncExitStack() as stack:
-        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
+        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse.of_reader()))
+        writer = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
         await view.start()
         stack.push_async_callback(view.stop)
-        yield Parts(producer, directory, view, sealer, clickhouse)
+        yield Parts(producer, directory, view, sealer, clickhouse, writer)
 
 
 @asynccontextmanager

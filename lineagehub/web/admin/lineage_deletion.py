@@ -84,4 +84,4 @@ def origin_of(request: web.Request) -> Origin:
 def _deleter(request: web.Request) -> LineageDeleter:
     parts, kafka = request.app[PARTS], request.app[SETTINGS].kafka
     audit = AuditLog(parts.producer, kafka.topic_name(AUDIT), parts.sealer)
-    return LineageDeleter(kafka, parts.clickhouse, audit, CATCH_UP_SECONDS)
+    return LineageDeleter(kafka, parts.clickhouse_writer, audit, CATCH_UP_SECONDS)

@@ -15,6 +15,7 @@ from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler
 
 from lineagehub.errors import Permanent, Retryable, Unavailable
+from lineagehub.store.error_codes import QueryTooBig
 from lineagehub.web.endpoint import JSON, speaks_marquez, speaks_otlp
 from lineagehub.web.parts import METRICS, REQUEST_ID
 from lineagehub.web.problems import (
@@ -23,6 +24,7 @@ from lineagehub.web.problems import (
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    QUERY_TOO_BIG,
     UNAVAILABLE,
     Refused,
     problem_of,
@@ -51,6 +53,9 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         answer = _from_http(request, error)
+    except QueryTooBig as error:
+        log.warning("A read is too big.", error=str(error), request_id=request[REQUEST_ID])
+        answer = Refused(QUERY_TOO_BIG, "This reads more than the hub allows at once: ask for less.")
     except Permanent as error:
         answer = _from_permanent(request, error)
     except Retryable as error:
