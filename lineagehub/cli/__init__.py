@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "agent": "Run one or more agents.",
     "topics": "Create the topics, or compare the broker with the contract.",
     "migrate": "Bring ClickHouse's schema up to date.",
+    "clickhouse": "Print or make the user of ClickHouse that reads for tenants.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",

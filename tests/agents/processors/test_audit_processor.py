@@ -42,13 +42,14 @@ def check(
     signed: bool = True,
     event_id: str = str(ENTRY.id),
     namespace: str = "analytics",
-    **kafka: str,
+    trust: str = "signed",
 ) -> CheckedRecord:
     """Return the processor's verdict on an entry."""
     value = ENTRY.model_dump_json().encode() if value is None else value
     headers = writer.headers(TOPIC, value, kind, event_id, NOW_MS, namespace) if signed else []
     record = Record(Partition(TOPIC, 0), 7, NOW_MS, b"analytics", value, tuple(headers))
-    verifier = Verifier(TENANCY.directory, KafkaSettings.model_validate(kafka), audit_retention_days=400)
+    kafka = KafkaSettings.model_validate({"trust": trust, "open_namespace": "analytics"})
+    verifier = Verifier(TENANCY.directory, kafka, audit_retention_days=400)
     return AuditProcessor(verifier).check(record)
 
 
@@ -63,10 +64,10 @@ def test_an_entry_of_no_namespace_is_the_operators() -> None:
     assert check(entry.model_dump_json().encode(), namespace="_operator").envelope.namespace == "_operator"
 
 
-@pytest.mark.parametrize("kafka", [{}, {"trust": "open", "open_namespace": "analytics"}])
-def test_an_unsigned_entry_is_believed_by_nobody_and_kept_for_the_operator(kafka: dict[str, str]) -> None:
+@pytest.mark.parametrize("trust", ["signed", "open"])
+def test_an_unsigned_entry_is_believed_by_nobody_and_kept_for_the_operator(trust: str) -> None:
     with pytest.raises(Rejected) as caught:
-        check(signed=False, **kafka)
+        check(signed=False, trust=trust)
     assert caught.value.reason in (Reason.UNSIGNED, Reason.BAD_SIGNATURE)
     assert caught.value.namespace is None
 

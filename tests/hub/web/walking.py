@@ -9,7 +9,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -90,6 +90,17 @@ class Tenant:
         """What no other tenant may ever see."""
         return (self.marker, self.run_id, self.trace_id, self.job_version, self.dataset_version)
 
+    async def with_versions(self, web: RunningWeb) -> Tenant:
+        """Return it with the versions that the hub gave its job and its dataset, which routes of Marquez' name."""
+        parameters = [{"in": "path", "name": name} for name in ("namespace", "job", "dataset")]
+        route = "/marquez/api/v1/namespaces/{{namespace}}/{}/versions"
+        paths = {
+            route.format(kind): {"get": {"parameters": parameters}} for kind in ("jobs/{job}", "datasets/{dataset}")
+        }
+        answers = [json.loads((await send(web, ask))[1]) for ask in requests({"paths": paths}, self)]
+        job, dataset = (answer["versions"][0]["version"] for answer in answers)
+        return replace(self, job_version=job, dataset_version=dataset)
+
     async def store(self, clickhouse: ClickHouse) -> None:
         """Store two runs' worth of everything, so that every list has a second page."""
         run = attributes({"lineage.run_id": self.run_id, "what": self.marker})
@@ -145,6 +156,16 @@ class Tenant:
             .model_dump_json()
             .encode()
         )
+
+
+async def send(
+    web: RunningWeb, ask: Ask, role: str = "owner", headers: dict[str, str] | None = None, **query: str
+) -> tuple[int, str]:
+    """Send a request of the walk; return status and text of its answer."""
+    sent = web.headers(role) if headers is None else headers
+    sent = sent | ({"Content-Type": ask.content_type} if ask.content_type else {})
+    async with web.client.request(ask.method, ask.url(web, **query), data=ask.body, headers=sent) as answer:
+        return answer.status, await answer.text()
 
 
 def requests(document: dict[str, Any], tenant: Tenant) -> list[Ask]:
@@ -254,6 +275,6 @@ def _body(method: str, route: str, operation: dict[str, Any], tenant: Tenant) ->
     return "application/json", json.dumps(bodies[route]).encode()
 
 
-def _facets(**members: dict[str, Any]) -> dict[str, Any]:
+def _facets(**members: Any) -> dict[str, Any]:
     shared = {"_producer": "https://example.com/tests", "_schemaURL": "https://example.com/facet.json"}
     return {name: {**shared, **members} for name, members in members.items()}
