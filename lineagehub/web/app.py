@@ -21,6 +21,7 @@ from lineagehub.web.bodies import BODIES, Bodies
 from lineagehub.web.denials import DENIALS, Denials
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
+from lineagehub.web.malformed_requests import quote_no_malformed_lines
 from lineagehub.web.middleware import MIDDLEWARE
 from lineagehub.web.middleware.in_flight import IN_FLIGHT, RequestsInFlight
 from lineagehub.web.openapi import openapi_document
@@ -41,6 +42,7 @@ reset."""
 
 def create_app(settings: Settings, parts: Parts) -> web.Application:
     """Return the application with every endpoint of ENDPOINTS. Raises nothing but programming errors."""
+    quote_no_malformed_lines()
     metrics = Metrics()
     application = web.Application(
         middlewares=MIDDLEWARE,

@@ -142,6 +142,7 @@ def odd_requests(key: str) -> Iterator[tuple[str, str, list[tuple[str, str]], by
     json_type = ("Content-Type", "application/json")
     quoted = urllib.parse.quote(f"Bearer {key}")
     event = json.dumps(run_event()).encode()
+    yield "POST", "/api/v1/lineage", [bearer, json_type], event
     for path in ("/api/v1/search", "/api/v1/namespaces/demo/audit", "/marquez/api/v1/jobs", "/v1/traces", "/nowhere"):
         yield "GET", path, [bearer], b""
         yield "GET", f"{path}?api_key={key}&access_token={quoted}", [], b""
@@ -239,7 +240,7 @@ def test_no_secret_is_in_logs_audit_dead_letters_answers_or_metrics(secrets: Sec
     assert all(name in logs for name in ("web.log", "lineage-store.log", "audit.log", "clickhouse.log", "broker.log"))
     assert '"level": "debug"' in logs["web.log"]
     # Their ids are there, so the texts that held the keys were.
-    kids = [key.kid for text in secrets.keys.values() if (key := parse_api_key(text))]
+    kids = [parsed.kid for text in secrets.keys.values() if (parsed := parse_api_key(text))]
     assert all(kid in logs["web.log"] for kid in kids)
     assert all(any(kid in one for one in dead) for kid in kids)
 
