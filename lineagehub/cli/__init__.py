@@ -35,6 +35,7 @@ COMMANDS: dict[str, str] = {
     "clickhouse": "Print or make the user of ClickHouse that reads for tenants.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",
+    "audit": "Show who did what in a namespace, and what was denied.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
 }
 
