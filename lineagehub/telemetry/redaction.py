@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-_PATTERN = r"(lh_[a-z]{1,16}_[0-9A-Za-z]{8}_)[0-9A-Za-z]{12,}"
+_PATTERN = r"(lh_[a-z]{1,16}_[0-9A-Za-z]{8}_)(?:(?!lh_)[0-9A-Za-z]){12,}"
+"""What follows the key id, up to whatever no key has; another key may follow at once."""
 _in_text = re.compile(_PATTERN)
 _in_bytes = re.compile(_PATTERN.encode())
 

@@ -25,6 +25,8 @@ log = structlog.get_logger(__name__)
 WINDOW_SECONDS = 60.0
 MAXIMUM_KINDS = 1_000
 """Kinds of denial within one window, of all callers: some hundred bytes each."""
+MAXIMUM_KINDS_OF_ONE = 200
+"""Of one namespace: what it is denied takes no place from others. Every route for each of three keys is fewer."""
 MAXIMUM_WAITING = 1_000
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 2.0
@@ -63,7 +65,7 @@ class Denials:
         if kind in self._windows:
             held = self._windows[kind]
             self._windows[kind] = replace(denial, requests=held.requests + 1) if held else denial
-        elif len(self._windows) < MAXIMUM_KINDS:
+        elif len(self._windows) < MAXIMUM_KINDS and self._kinds_of(denial.origin.namespace) < MAXIMUM_KINDS_OF_ONE:
             self._open_window(kind)
             self._put(denial)
         else:
@@ -86,6 +88,9 @@ class Denials:
             self._lost.inc(self._waiting.qsize())
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
+
+    def _kinds_of(self, namespace: str) -> int:
+        return sum(1 for kind in self._windows if kind[0] == namespace)
 
     def _open_window(self, kind: tuple[str, str, str, str]) -> None:
         self._windows[kind] = None

@@ -140,9 +140,9 @@ async def test_strangers_and_what_is_merely_wrong_are_not_audited(audited: tuple
     assert said <= {"outside-scope", "body", "path", "key_expired", "key_revoked", "gone", "the-last"}
 
 
-def denial(number: int = 0, target: str = "GET /x") -> Denial:
+def denial(number: int = 0, target: str = "GET /x", namespace: str = "team-a") -> Denial:
     """A denial of one caller."""
-    return Denial(Origin("team-a", Actor(key_id="Abcd1234"), f"request-{number}"), target, "insufficient_scope", 403)
+    return Denial(Origin(namespace, Actor(key_id="Abcd1234"), f"request-{number}"), target, "insufficient_scope", 403)
 
 
 async def written(audited: tuple[RunningWeb, Records], target: str, count: int) -> list[AuditEntry]:
@@ -207,10 +207,13 @@ async def test_memory_is_bounded_and_what_is_lost_is_counted_while_kafka_is_away
         metrics = Metrics()
         denials = Denials(log_of(away), metrics, window_seconds=3_600)
         async with denials.writing():
-            for number in range(module.MAXIMUM_KINDS + 10):
+            for number in range(module.MAXIMUM_KINDS_OF_ONE + 10):
                 denials.note(denial(target=f"GET /{number}"))
+            assert len(denials._windows) == module.MAXIMUM_KINDS_OF_ONE, "one namespace takes no place from others"
+            for number in range(module.MAXIMUM_KINDS):
+                denials.note(denial(target="GET /", namespace=f"team-{number}"))
             assert len(denials._windows) == module.MAXIMUM_KINDS
-            assert metrics.unaudited_denials._value.get() == 10
+            assert metrics.unaudited_denials._value.get() == 10 + module.MAXIMUM_KINDS_OF_ONE
 
 
 async def test_an_answer_does_not_wait_for_the_audit_log(web: RunningWeb) -> None:
