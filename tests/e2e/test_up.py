@@ -106,7 +106,7 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
         old_key = first.api_key
         assert second.request("GET", "/api/v1/events/lineage", key=old_key).status == 200, "an earlier key stays valid"
         pids = children_of(second.process.pid)
-        assert len(pids) == 5
+        assert len(pids) == 6
         second.kill()
         wait_dead(pids, 10)
 
