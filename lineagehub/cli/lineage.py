@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import typer
 
+from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog, Origin
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.audit import Actor
@@ -70,9 +71,10 @@ def delete(
 
 
 async def _delete(settings: Settings, namespace: str, node_id: str, dry_run: bool, json_output: bool) -> None:
+    sealer = Sealer(settings.require_secret_key())
     patient = settings.clickhouse.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
     async with ClickHouse(patient) as clickhouse, Producer(settings.kafka) as producer:
-        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
+        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         deleter = LineageDeleter(settings.kafka, clickhouse, audit, CATCH_UP_SECONDS)
         progress = _Progress()
         late = asyncio.get_running_loop().call_later(

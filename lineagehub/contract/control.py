@@ -43,16 +43,17 @@ class Scope(StrEnum):
     DEAD_LETTERS_READ = "dlq:read"
     DEAD_LETTERS_WRITE = "dlq:write"
     NAMESPACE_ADMIN = "ns:admin"
+    AUDIT_READ = "audit:read"
     PLATFORM_OPERATE = "platform:operate"
 
 
 _READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ})
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
-    Role.ADMIN: frozenset(Scope) - {Scope.PLATFORM_OPERATE},
+    Role.ADMIN: frozenset(Scope) - {Scope.PLATFORM_OPERATE, Scope.AUDIT_READ},
     Role.WRITER: frozenset({Scope.INGEST_WRITE}),
     Role.READER: _READ,
-    Role.OPERATOR: frozenset({Scope.PLATFORM_OPERATE}),
+    Role.OPERATOR: frozenset({Scope.PLATFORM_OPERATE, Scope.AUDIT_READ}),
 }
 
 

@@ -16,6 +16,7 @@ from lineagehub.store.queries.graph import LineageGraph
 from lineagehub.store.queries.impact import Impact
 from lineagehub.store.queries.runs import Run
 from lineagehub.store.queries.search import SearchPage
+from lineagehub.web.admin.audit import AuditPage, AuditQuery, read_audit
 from lineagehub.web.admin.lineage_deletion import DeletionQuery, DeletionReceipt, delete_lineage
 from lineagehub.web.endpoint import JSON, NDJSON, PROTOBUF, Content, Endpoint, Handler, json_of
 from lineagehub.web.marquez.endpoints import MARQUEZ_ENDPOINTS
@@ -284,6 +285,17 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=DeletionQuery,
         responses={200: json_of(DeletionReceipt, "No read shows it any more.")},
         problems=(INVALID_PARAMETER, NOT_FOUND, STORE_BEHIND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        "/api/v1/namespaces/{name}/audit",
+        read_audit,
+        "Read who did what in a namespace, and what was denied.",
+        MANAGEMENT,
+        scope=Scope.AUDIT_READ,
+        query=AuditQuery,
+        responses={200: json_of(AuditPage)},
+        problems=(BAD_CURSOR, INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
     ),
     *MARQUEZ_ENDPOINTS,
     Endpoint(

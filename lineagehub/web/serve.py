@@ -99,12 +99,13 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     directory = Directory(sealer)
     view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     async with AsyncExitStack() as stack:
-        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
+        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse.of_reader()))
+        writer = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
         people = await stack.enter_async_context(People(settings.oidc)) if settings.oidc.issuer else None
         await view.start()
         stack.push_async_callback(view.stop)
-        yield Parts(producer, directory, view, sealer, clickhouse, people)
+        yield Parts(producer, directory, view, sealer, clickhouse, writer, people)
 
 
 @asynccontextmanager

@@ -80,4 +80,5 @@ def origin_of(request: web.Request) -> Origin:
 
 def _deleter(request: web.Request) -> LineageDeleter:
     parts, kafka = request.app[PARTS], request.app[SETTINGS].kafka
-    return LineageDeleter(kafka, parts.clickhouse, AuditLog(parts.producer, kafka.topic_name(AUDIT)), CATCH_UP_SECONDS)
+    audit = AuditLog(parts.producer, kafka.topic_name(AUDIT), parts.sealer)
+    return LineageDeleter(kafka, parts.clickhouse_writer, audit, CATCH_UP_SECONDS)
