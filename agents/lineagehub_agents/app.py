@@ -63,7 +63,7 @@ class FlowApp:
         self._app.on_partitions_assigned.connect(self._note_assignment)
         ranges = _ranges(flow.name, settings.agents, self._transport)
         dead_letters = DeadLetters(producer, settings.kafka.topic_name(DEAD_LETTERS), flow.name)
-        verifier = Verifier(directory, settings.kafka)
+        verifier = Verifier(directory, settings.kafka, settings.audit.retention_days)
         self.sinks: list[Sink] = []
         self.deliverers: dict[str, Deliverer] = {}
         for route in flow.routes:

@@ -112,6 +112,12 @@ class Directory:
             return None
         return principal
 
+    def find_key(self, text: str) -> ApiKeyRecord | None:
+        """Return the record of an API key in clear, live or not, or None if it is unknown."""
+        if len(text) > MAXIMUM_LENGTH or not text.isascii():
+            return None
+        return self._holders.get(digest_of(text), (None, None))[0]
+
     def key(self, kid: str) -> ApiKeyRecord | None:
         """Return the record of a key id, live or not."""
         return self._keys.get(kid)

@@ -53,6 +53,7 @@ class Scope(StrEnum):
     NAMESPACE_READ = "ns:read"
     NAMESPACE_WRITE = "ns:write"
     NAMESPACE_OWN = "ns:own"
+    AUDIT_READ = "audit:read"
     PLATFORM_OPERATE = "platform:operate"
 
 
@@ -60,11 +61,11 @@ _READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ, Scope.NAMESPACE_REA
 _OWNER = frozenset(Scope) - {Scope.PLATFORM_OPERATE}
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: _OWNER,
-    Role.ADMIN: _OWNER - {Scope.NAMESPACE_OWN},
+    Role.ADMIN: _OWNER - {Scope.NAMESPACE_OWN, Scope.AUDIT_READ},
     Role.WRITER: frozenset({Scope.INGEST_WRITE}),
     Role.READER: _READ,
     Role.OPERATOR: frozenset(
-        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN}
+        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN, Scope.AUDIT_READ}
     ),
 }
 """The operator manages every namespace and reads the data of none."""

@@ -60,16 +60,17 @@ KAFKA_ED25519_INFO = b"lh-kafka-ed25519-v1|"
 
 
 class ContentKind(StrEnum):
-    """What the value of a tenant record is."""
+    """What the value of a signed record is: a tenant's, or the hub's own AUDIT."""
 
     OPENLINEAGE = "openlineage+json"
     TRACES = "otlp-traces+protobuf"
     METRICS = "otlp-metrics+protobuf"
     LOGS = "otlp-logs+protobuf"
+    AUDIT = "lineagehub-audit+json"
 
     @property
     def signal(self) -> Signal:
-        """The signal that such a value carries."""
+        """The signal that such a value carries. Raises KeyError for AUDIT, which carries none."""
         return _SIGNALS[self]
 
 
@@ -87,7 +88,7 @@ _SIGNALS = {
 }
 
 
-_FINDINGS = {signal: SOUND if signal is Signal.LINEAGE else FLAT for signal in Signal}
+_FINDINGS = {kind: SOUND if signal is Signal.LINEAGE else FLAT for kind, signal in _SIGNALS.items()}
 
 
 class BadEnvelope(ValueError):
@@ -117,7 +118,7 @@ class Envelope:
 
     def is_a(self, kind: ContentKind) -> bool:
         """Whether the value is of this kind."""
-        return self.content_kind.removesuffix(_FINDINGS[kind.signal]) == kind.value
+        return self.content_kind.removesuffix(_FINDINGS.get(kind, "")) == kind.value
 
     def signed_message(self, topic: str, value: bytes, value_digest: bytes | None = None) -> bytes:
         """Return what a signature is over: the length-prefixed fields, the topic and SHA-256(value)."""

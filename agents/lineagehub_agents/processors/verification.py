@@ -16,7 +16,7 @@ from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, ROLE_SCOPES, Sco
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
-from lineagehub.settings import KafkaSettings
+from lineagehub.settings import AuditSettings, KafkaSettings
 from lineagehub_agents.delivery.records import Record, Rejected
 
 OLDEST_MS = 24 * 3_600_000
@@ -36,7 +36,10 @@ _REASONS = {
 class Verifier:
     """Proves the writer of records. Never blocks."""
 
-    def __init__(self, directory: Directory, kafka: KafkaSettings) -> None:
+    def __init__(
+        self, directory: Directory, kafka: KafkaSettings, audit_retention_days: int = AuditSettings().retention_days
+    ) -> None:
+        self.audit_retention_days = audit_retention_days
         self._directory = directory
         self._bound_topics = kafka.bound_topics
         self._open_namespace = kafka.open_namespace if kafka.trust == "open" else ""

@@ -112,7 +112,11 @@ class Records:
         await consumer.start()
         try:
             consumer.assign(
-                [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+                [
+                    TopicPartition(self._kafka.topic_name(topic), number)
+                    for topic in topics
+                    for number in range(topic.partitions)
+                ]
             )
             while True:
                 for records in (await consumer.getmany(timeout_ms=100)).values():
