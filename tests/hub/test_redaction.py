@@ -42,9 +42,10 @@ def test_a_key_that_was_cut_or_mistyped_is_redacted_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "lh_", "lh_orders_20260101_total", f"lh_prod_{KEY.kid}", KEY.kid, "health_lh_check", "a" * 100]
+    "text", ["", "lh_", "lh_orders_20260101_total", "lh_prod_{kid}", "{kid}", "health_lh_check", "a" * 100]
 )
 def test_what_is_no_key_stays(text: str) -> None:
+    text = text.replace("{kid}", KEY.kid)
     assert redact(text) == text
     assert redact_bytes(text.encode()) == text.encode()
 
