@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SETUP := $(VENV)/.setup-done
 
-.PHONY: up test test-slow check test-real collector bench setup lint types imports lock clean
+.PHONY: up test test-slow check test-real clients collector bench setup lint types imports lock clean
 
 up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
@@ -19,6 +19,9 @@ check: setup lint types imports test ## What CI runs first.
 
 test-real: setup ## Run the end-to-end tests against Apache Kafka (Java 17 and Maven), embedded ClickHouse.
 	$(BIN)/pytest tests/real
+
+clients: setup ## Install openlineage-java, Spark, dbt and Airflow for test-real, each apart (Java 17 and Maven; a minute or two, once).
+	@$(BIN)/python -m tests.support.clients
 
 collector: ## Build the OpenTelemetry Collector and telemetrygen for test-real (Go, five minutes, once): eval "$$(make -s collector)"
 	@tests/real/collector/build.sh
@@ -55,6 +58,9 @@ lock: ## Resolve requirements.lock anew: pins and hashes, no addresses.
 	$(BIN)/uv pip compile -q --universal --generate-hashes --all-extras --group dev --no-emit-index-url --no-emit-find-links \
 		--no-emit-package lineagehub --no-emit-package lineagehub-agents --no-emit-package lineagehub-sdk --custom-compile-command "make lock" \
 		pyproject.toml agents/pyproject.toml sdk/pyproject.toml -o requirements.lock
+	for client in tests/real/clients/*/requirements.in; do \
+		$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+			--custom-compile-command "make lock" $$client -o $${client%.in}.txt || exit 1; done
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -11,13 +11,14 @@ RunEvents and JobEvents of other jobs, and the JSON of others' facets.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from lineagehub.store.client import ClickHouse, Values
-from lineagehub.store.deletion_places import JOB, MENTIONS, PLACES, Place
+from lineagehub.store.deletion_places import JOB, LAST, MENTIONS, PLACES, Place
 from lineagehub.store.queries.aliases import Name, read_aliases
 from lineagehub.store.queries.links import chunks, names_of
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, Node, NodeId
@@ -115,15 +116,21 @@ async def delete(clickhouse: ClickHouse, found: Found, progress: Progress = lamb
     Raises Unavailable when ClickHouse takes longer than its timeout or goes away: some rows may be gone then, and repeating `find` and
     this does the rest.
     """
-    for table in found.mentions:
-        for selection in found.selections:
-            await _forget(clickhouse, found.tenant, selection, table)
-    for table in PLACES:
-        for selection in found.selections if table in found.rows else ():
-            if condition := _condition(clickhouse, PLACES[table], selection):
-                progress(table)
-                parameters = {"ns": found.tenant, **selection.parameters}
-                await _delete_rows(clickhouse, table, f"Namespace = {{ns:String}} AND ({condition})", parameters)
+    late = {table for group in LAST for table in group}
+    statements = [
+        _forget(clickhouse, found.tenant, selection, table)
+        for table in found.mentions
+        for selection in found.selections
+    ]
+    for group in (tuple(table for table in PLACES if table not in late), *LAST):
+        statements += [
+            _delete_found(clickhouse, found, selection, table, progress)
+            for table in group
+            if table in found.rows
+            for selection in found.selections
+        ]
+        await _all(statements)
+        statements = []
     await _free_disk(clickhouse, found.rows)
 
 
@@ -138,9 +145,7 @@ async def delete_tenant(clickhouse: ClickHouse, tenant: str, progress: Progress 
         {"ns": tenant},
     )
     rows = {str(row["what"]): int(row["n"]) for row in counts if row["n"]}
-    for table in rows:
-        progress(table)
-        await _delete_rows(clickhouse, table, "Namespace = {ns:String}", {"ns": tenant})
+    await _all([_delete_rows(clickhouse, table, "Namespace = {ns:String}", {"ns": tenant}, progress) for table in rows])
     await _free_disk(clickhouse, rows)
     return rows
 
@@ -254,7 +259,18 @@ async def _forget(clickhouse: ClickHouse, tenant: str, selection: _Selection, ta
     )
 
 
-async def _delete_rows(clickhouse: ClickHouse, table: str, condition: str, parameters: Values) -> None:
+async def _delete_found(
+    clickhouse: ClickHouse, found: Found, selection: _Selection, table: str, progress: Progress
+) -> None:
+    if condition := _condition(clickhouse, PLACES[table], selection):
+        parameters = {"ns": found.tenant, **selection.parameters}
+        await _delete_rows(clickhouse, table, f"Namespace = {{ns:String}} AND ({condition})", parameters, progress)
+
+
+async def _delete_rows(
+    clickhouse: ClickHouse, table: str, condition: str, parameters: Values, progress: Progress
+) -> None:
+    progress(table)
     # A replica evaluates the subquery for itself, which counts as nondeterministic; all rows of one event are on the same shard.
     await clickhouse.execute(
         f"DELETE FROM {_on_cluster(clickhouse, table)} WHERE {condition}"  # noqa: S608 names of our own
@@ -273,3 +289,13 @@ async def _free_disk(clickhouse: ClickHouse, tables: Iterable[str]) -> None:
 
 def _on_cluster(clickhouse: ClickHouse, table: str) -> str:
     return f"{clickhouse.settings.database}.{table} {clickhouse.settings.on_cluster_clause}"
+
+
+async def _all(statements: Sequence[Coroutine[None, None, None]]) -> None:
+    """Run statements at once, each to its end, and raise the first failure.
+
+    One table after the other would wait at each for a merge that has its parts, up to a second: 11 s at worst, and 4 s so.
+    """
+    for result in await asyncio.gather(*statements, return_exceptions=True):
+        if isinstance(result, BaseException):
+            raise result

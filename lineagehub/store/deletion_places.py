@@ -56,11 +56,11 @@ PLACES: dict[str, tuple[Place, ...]] = {
     "lineage_datasets": (DATASET,),
     "lineage_symlinks": (DATASET,),
 }
-"""Where each table names what is deleted: a row goes if one of these places does. A test compares it with the schema.
+"""Where each table names what is deleted: a row goes if one of these places does. A test compares it with the schema."""
 
-Rows go in this order: the runs of a job are found by lineage_job_runs, what was named by lineage_jobs and lineage_datasets, and all names
-of a dataset by lineage_symlinks. One table at a time: on two cores several at once took longer (1-4 s against 0.4-0.7).
-"""
+LAST: tuple[tuple[str, ...], ...] = (("lineage_job_runs",), ("lineage_jobs", "lineage_datasets"), ("lineage_symlinks",))
+"""After all others, and one group after the other, so that what is left after a crash is found again: the runs of a job by
+lineage_job_runs, what was named by lineage_jobs and lineage_datasets, all names of a dataset by lineage_symlinks."""
 
 MENTIONS: dict[str, dict[str, tuple[int, int]]] = {
     "lineage_jobs": {"Parent": (2, 3), "Root": (2, 3)},

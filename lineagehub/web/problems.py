@@ -123,7 +123,10 @@ INVALID_UNICODE = Problem(
     "Send UTF-8 without lone surrogates and without a byte order mark.",
 )
 DUPLICATE_KEY = Problem(
-    "duplicate-key", 400, "An object has the same key twice", "Give each member of an object a name of its own."
+    "duplicate-key",
+    400,
+    "An object has the same key with two values",
+    "Give each member of an object a name of its own.",
 )
 TOO_DEEP = Problem("too-deep", 400, "The JSON is nested too deeply", "Nest at most 64 levels in a lineage event.")
 INVALID_PROTOBUF = Problem(

@@ -22,6 +22,11 @@ def yaml_file(document: str, section: str, actual: Mapping[str, str]) -> str:
     return _example(document, section, "yaml", actual)
 
 
+def properties_file(document: str, section: str, actual: Mapping[str, str]) -> str:
+    """Return the Java properties that a section shows, with the documented addresses and keys replaced by the `actual` ones."""
+    return _example(document, section, "properties", actual)
+
+
 def _example(document: str, section: str, language: str, actual: Mapping[str, str]) -> str:
     text = (ROOT / document).read_text()
     _, heading, rest = text.partition(f"\n### {section}\n")

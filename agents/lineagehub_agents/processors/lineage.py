@@ -7,7 +7,6 @@ Facets that are not known to be sound are looked at, because the store keeps whi
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import orjson
 
 from lineagehub.contract.headers import SOUND, ContentKind
+from lineagehub.contract.json_objects import TwoValues, refuse_two_values
 from lineagehub.contract.lineage import content_id, find_faults, find_quarantined_facets
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
@@ -82,20 +82,15 @@ def _validate(event: dict[str, Any], record: Record) -> None:
         raise _UnfitEvent(Reason.TOO_LARGE, f"It has {record.size} bytes; an event has at most {MAXIMUM_EVENT_BYTES}.")
     if not _is_shallow(event):
         raise _UnfitEvent(Reason.TOO_DEEP, f"It is nested deeper than {MAXIMUM_DEPTH} levels.")
-    json.loads(record.value or b"", object_pairs_hook=_refuse_duplicates)
+    try:
+        refuse_two_values(record.value or b"")
+    except TwoValues as error:
+        raise _UnfitEvent(Reason.INVALID_JSON, str(error)) from error
     taken_at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
     faults = find_faults(event, taken_at)
     if faults:
         more = f" And {len(faults) - 1} more faults." if len(faults) > 1 else ""
         raise _UnfitEvent(faults[0].reason, f"{faults[0].pointer or '/'} {faults[0].detail}{more}")
-
-
-def _refuse_duplicates(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    # Parsers differ in which of the two they read, and the bytes go on as they are.
-    unique = dict(members)
-    if len(unique) < len(members):
-        raise _UnfitEvent(Reason.INVALID_JSON, "An object has the same key twice.")
-    return unique
 
 
 def _is_shallow(event: dict[str, Any]) -> bool:

@@ -17,7 +17,7 @@ MAXIMUM_NAME_LENGTH = 8_192
 MAXIMUM_DATASETS = 5_000
 """Inputs, or outputs, of one event. Real events have up to 2,000; 10,000 is an accident."""
 
-_NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]+$(?!\n)"
+_NO_CONTROLS = r"^[^\u0000-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]*$(?!\n)"
 
 Name = Annotated[
     str,
@@ -28,6 +28,16 @@ Name = Annotated[
         description=f"a text of 1 to {MAXIMUM_NAME_LENGTH} characters without control or direction-changing ones",
     ),
 ]
+DatasetNamespace = Annotated[
+    str,
+    Meta(
+        max_length=MAXIMUM_NAME_LENGTH,
+        pattern=_NO_CONTROLS,
+        description=f"a text of at most {MAXIMUM_NAME_LENGTH} characters without control or direction-changing ones",
+    ),
+]
+"""May be empty: that of a file on Airflow's own disk is."""
+
 FacetName = Annotated[
     str,
     Meta(
@@ -61,7 +71,7 @@ class Run(Struct):
 class InputDataset(Struct):
     """A dataset that was read."""
 
-    namespace: Name
+    namespace: DatasetNamespace
     name: Name
     facets: Facets = {}
     input_facets: Facets = field(name="inputFacets", default_factory=dict)
@@ -70,7 +80,7 @@ class InputDataset(Struct):
 class OutputDataset(Struct):
     """A dataset that was written."""
 
-    namespace: Name
+    namespace: DatasetNamespace
     name: Name
     facets: Facets = {}
     output_facets: Facets = field(name="outputFacets", default_factory=dict)
@@ -79,7 +89,7 @@ class OutputDataset(Struct):
 class StaticDataset(Struct):
     """A dataset described by itself, apart from any run."""
 
-    namespace: Name
+    namespace: DatasetNamespace
     name: Name
     facets: Facets = {}
 

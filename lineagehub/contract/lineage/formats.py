@@ -38,17 +38,22 @@ _USER_INFORMATION = rf"(?:(?=[^/?#@]*@){_run(_NAME + ':')}@)?"
 _HOST = rf"(?:\[(?:[0-9A-Fa-f:.]{{2,}}|[Vv][0-9A-Fa-f]+\.[{_NAME}:]+)\]|{_run(_NAME)})"
 _PATH = _run(_NAME + ":@/")
 _QUERY = _run(_NAME + ":@/?")
-URI = (
-    rf"^[A-Za-z][A-Za-z0-9+.\-]*:(?://{_USER_INFORMATION}{_HOST}(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})"
-    rf"(?:\?{_QUERY})?(?:#{_QUERY})?{_END}"
+_SCHEME = r"[A-Za-z][A-Za-z0-9+.\-]*:"
+_AFTER_SCHEME = (
+    rf"(?://{_USER_INFORMATION}{_HOST}(?::[0-9]*)?(?:/{_PATH})?|(?!//){_PATH})(?:\?{_QUERY})?(?:#{_QUERY})?{_END}"
 )
+URI = rf"^{_SCHEME}{_AFTER_SCHEME}"
 """RFC 3986, a URI: absolute, in ASCII, escapes whole. Of an IPv6 address only the alphabet is checked."""
+
+URI_REFERENCE = rf"^(?:{_SCHEME}|(?![^/?#]*:)){_AFTER_SCHEME}"
+"""RFC 3986, a URI or a relative one."""
 
 DateTime = Annotated[
     str, Meta(pattern=RFC_3339, description="an RFC 3339 date-time with a zone, such as 2026-01-31T12:00:00.123Z")
 ]
 Uuid = Annotated[str, Meta(pattern=UUID, description="a UUID such as 01941f29-7c00-7087-8940-40e5d549bbd4")]
 Uri = Annotated[str, Meta(pattern=URI, description="an absolute URI")]
+UriReference = Annotated[str, Meta(pattern=URI_REFERENCE, description="a URI, absolute or relative")]
 Number = float
 """A JSON number, however spelled."""
 

@@ -118,3 +118,115 @@ ALTER TABLE {database}.lineage_each {on_cluster}
     DROP COLUMN IF EXISTS Partition,
     DROP COLUMN IF EXISTS Offset,
     DROP COLUMN IF EXISTS Event;
+
+-- What tells of runs and jobs becomes visible last, after the datasets, edges and facets of the same events: a reader that finds a run
+-- finds what it did. ClickHouse makes the tables behind one insert visible one after another, over some 0.3 s, and those that are farther
+-- behind it later (measured on 26.9; siblings in any order, which differs from one database to the next): hence the second Null table.
+
+CREATE TABLE IF NOT EXISTS {database}.lineage_states_each {on_cluster}
+(
+    Namespace LowCardinality(String),
+    EventTime DateTime64(6, 'UTC'),
+    EventType LowCardinality(String),
+    RunId String,
+    JobNamespace LowCardinality(String),
+    JobName String,
+    HasDatasets Bool,
+    NominalFacet String,
+    HasParent Bool,
+    Parent Tuple(RunId String, Namespace String, Name String),
+    Root Tuple(RunId String, Namespace String, Name String),
+    ReceivedAt DateTime64(3, 'UTC'),
+    RetentionDays UInt16
+)
+ENGINE = Null;
+
+CREATE TABLE IF NOT EXISTS {database}.lineage_states_last {on_cluster}
+(
+    Namespace LowCardinality(String),
+    EventTime DateTime64(6, 'UTC'),
+    EventType LowCardinality(String),
+    RunId String,
+    JobNamespace LowCardinality(String),
+    JobName String,
+    HasDatasets Bool,
+    NominalFacet String,
+    HasParent Bool,
+    Parent Tuple(RunId String, Namespace String, Name String),
+    Root Tuple(RunId String, Namespace String, Name String),
+    ReceivedAt DateTime64(3, 'UTC'),
+    RetentionDays UInt16
+)
+ENGINE = Null;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_runs_last_view {on_cluster} TO {database}.lineage_runs AS
+SELECT
+    Namespace,
+    RunId,
+    argMaxState((toString(each.JobNamespace), each.JobName), (EventTime, toString(each.JobNamespace), each.JobName)) AS Job,
+    max((lineagehub_run_rank(EventType), EventTime, toString(EventType))) AS State,
+    min(EventTime) AS CreatedAt,
+    max(EventTime) AS UpdatedAt,
+    minIf(toNullable(EventTime), EventType = 'START') AS StartedAt,
+    maxIf(toNullable(EventTime), EventType IN ('COMPLETE', 'FAIL', 'ABORT')) AS EndedAt,
+    max(if(
+        NominalFacet != '',
+        (EventTime, JSONExtractString(NominalFacet, 'nominalStartTime'), JSONExtractString(NominalFacet, 'nominalEndTime')),
+        (lineagehub_never(), '', '')
+    )) AS Nominal,
+    max(if(HasParent, (EventTime, each.Parent.RunId, each.Parent.Namespace, each.Parent.Name), (lineagehub_never(), '', '', ''))) AS Parent,
+    max(if(HasParent, (EventTime, each.Root.RunId, each.Root.Namespace, each.Root.Name), (lineagehub_never(), '', '', ''))) AS Root,
+    max(each.ReceivedAt) AS ReceivedAt,
+    max(each.RetentionDays) AS RetentionDays
+FROM {database}.lineage_states_last AS each
+WHERE RunId != ''
+GROUP BY Namespace, RunId;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_job_runs_last_view {on_cluster} TO {database}.lineage_job_runs AS
+SELECT
+    Namespace,
+    JobNamespace,
+    JobName,
+    RunId,
+    min(EventTime) AS CreatedAt,
+    max(EventTime) AS UpdatedAt,
+    max((lineagehub_run_rank(EventType), EventTime, toString(EventType))) AS State,
+    minIf(toNullable(EventTime), EventType = 'START') AS StartedAt,
+    maxIf(toNullable(EventTime), EventType IN ('COMPLETE', 'FAIL', 'ABORT')) AS EndedAt,
+    maxIf(toNullable(EventTime), HasDatasets) AS DatasetsAt,
+    minIf(toNullable(EventTime), EventType = 'COMPLETE') AS CompletedAt,
+    max(each.ReceivedAt) AS ReceivedAt,
+    max(each.RetentionDays) AS RetentionDays
+FROM {database}.lineage_states_last AS each
+GROUP BY Namespace, JobNamespace, JobName, RunId;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_jobs_last_view {on_cluster} TO {database}.lineage_jobs AS
+SELECT
+    Namespace,
+    JobNamespace,
+    JobName,
+    min(EventTime) AS CreatedAt,
+    max(EventTime) AS UpdatedAt,
+    max(if(RunId != '', (EventTime, RunId), (lineagehub_never(), ''))) AS LatestRun,
+    max(if(HasParent, (EventTime, each.Parent.Namespace, each.Parent.Name, each.Parent.RunId), (lineagehub_never(), '', '', ''))) AS Parent,
+    max(if(HasParent, (EventTime, each.Root.Namespace, each.Root.Name, each.Root.RunId), (lineagehub_never(), '', '', ''))) AS Root,
+    max(each.ReceivedAt) AS ReceivedAt,
+    max(each.RetentionDays) AS RetentionDays
+FROM {database}.lineage_states_last AS each
+GROUP BY Namespace, JobNamespace, JobName;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_states_last_view {on_cluster} TO {database}.lineage_states_last AS
+SELECT * FROM {database}.lineage_states_each;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS {database}.lineage_states_each_view {on_cluster} TO {database}.lineage_states_each AS
+SELECT
+    Namespace, EventTime, EventType, RunId, JobNamespace, JobName,
+    notEmpty(Datasets) AS HasDatasets,
+    lineagehub_facet(RunFacets, 'nominalTime') AS NominalFacet,
+    HasParent, Parent, Root, ReceivedAt, RetentionDays
+FROM {database}.lineage_each
+WHERE EventKind != 'dataset';
+
+DROP VIEW IF EXISTS {database}.lineage_runs_each_view {on_cluster};
+DROP VIEW IF EXISTS {database}.lineage_job_runs_view {on_cluster};
+DROP VIEW IF EXISTS {database}.lineage_jobs_each_view {on_cluster};

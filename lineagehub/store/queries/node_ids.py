@@ -78,8 +78,11 @@ class ColumnNodeId:
 
 
 def _splits(joined: str) -> list[tuple[str, str]]:
-    """Return every (before, after) of a colon with something on both sides; none where there are too many colons."""
+    """Return every (before, after) of a colon with something after it; none where there are too many colons.
+
+    Before it there may be nothing, as a dataset's namespace may be empty.
+    """
     if joined.count(":") > MAXIMUM_COLONS:
         return []
-    places = [place for place, letter in enumerate(joined) if letter == ":" and 0 < place < len(joined) - 1]
+    places = [place for place, letter in enumerate(joined) if letter == ":" and place < len(joined) - 1]
     return [(joined[:place], joined[place + 1 :]) for place in places]

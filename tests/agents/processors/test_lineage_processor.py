@@ -175,9 +175,15 @@ def test_a_tenants_event_may_be_as_large_as_over_http() -> None:
     assert refusal(TENANT, event() + padding.encode() + b" ").reason is Reason.TOO_LARGE
 
 
-def test_a_tenants_event_with_a_key_twice_is_refused() -> None:
+def test_a_tenants_event_with_a_key_of_two_values_is_refused() -> None:
     twice = event()[:-1] + b',"run":{"runId":"01941f29-7c00-7087-8940-40e5d549bbd5"}}'
     assert refusal(TENANT, twice).reason is Reason.INVALID_JSON
+
+
+def test_a_tenants_event_with_a_key_twice_and_one_value_goes_on_byte_for_byte() -> None:
+    member = b'"schemaURL":' + json.dumps(EVENT["schemaURL"]).encode()
+    twice = event()[:-1] + b"," + member + b"}"
+    assert check(TENANT, twice).value == twice
 
 
 def test_a_record_of_another_kind_is_refused() -> None:

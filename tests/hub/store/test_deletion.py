@@ -201,6 +201,7 @@ async def test_a_deleted_job_is_in_no_read_and_others_keep_only_what_they_sent_t
     assert await all_rows(clickhouse, other) == untouched
 
 
+@pytest.mark.slow
 async def test_a_deleted_dataset_is_in_no_read_and_others_keep_only_what_they_sent_themselves(
     clickhouse: ClickHouse,
 ) -> None:
@@ -257,6 +258,7 @@ async def test_a_name_that_is_sent_again_comes_back_with_what_was_sent_afterward
         )
 
 
+@pytest.mark.slow
 async def test_a_dataset_goes_under_all_of_its_names_whichever_is_asked_for(clickhouse: ClickHouse) -> None:
     alias = facet(identifiers=[{"namespace": "hive://h", "name": "db.t", "type": "TABLE"}])
     events = [
@@ -280,6 +282,7 @@ async def test_a_dataset_goes_under_all_of_its_names_whichever_is_asked_for(clic
         assert await dataset_by_name(clickhouse, tenant, ("s3://b", "path/t")) is None
 
 
+@pytest.mark.slow
 async def test_a_namespace_goes_with_its_jobs_and_their_runs_and_leaves_the_others(clickhouse: ClickHouse) -> None:
     tenant = fresh("deletion")
     stranger = run_event(
@@ -298,7 +301,9 @@ async def test_a_namespace_goes_with_its_jobs_and_their_runs_and_leaves_the_othe
     assert await views_that_name(clickhouse, tenant, "kept.t") == {"read_lineage_events"}
 
 
-@pytest.mark.parametrize(("target", "text"), [(DOOMED_JOB, "doomed.j"), (DOOMED_DATASET, "doomed.t")])
+@pytest.mark.parametrize(
+    ("target", "text"), [(DOOMED_JOB, "doomed.j"), pytest.param(DOOMED_DATASET, "doomed.t", marks=pytest.mark.slow)]
+)
 async def test_a_deletion_that_dies_after_each_table_is_finished_by_repeating_it(
     clickhouse: ClickHouse, target: Target, text: str
 ) -> None:
@@ -323,6 +328,7 @@ async def test_a_deletion_that_dies_after_each_table_is_finished_by_repeating_it
     assert await views_that_name(clickhouse, tenant, text) == OWN_WORDS[text]
 
 
+@pytest.mark.slow
 async def test_deleted_rows_leave_the_disk_and_a_batch_that_is_delivered_again_brings_nothing_back(
     clickhouse: ClickHouse,
 ) -> None:

@@ -10,9 +10,10 @@ import pytest
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store import migrate
 from lineagehub.store.client import ClickHouse
+from lineagehub.store.queries.column_lineage import column_lineage
 from lineagehub.store.queries.graph import lineage_graph
 from lineagehub.store.queries.jobs import job_by_name
-from lineagehub.store.queries.node_ids import NodeId
+from lineagehub.store.queries.node_ids import ColumnNodeId, NodeId
 from lineagehub.store.queries.runs import run_by_id
 from tests.hub.store.conftest import insert_events, insert_rows, landing_row
 from tests.support.clickhouse import EmbeddedClickHouse
@@ -51,6 +52,24 @@ async def test_2_000_inputs_of_one_event_are_2_000_edges(clickhouse: ClickHouse)
     names = {(one["namespace"], one["name"]) for one in event["inputs"] + event["outputs"]}
     assert len(names) >= 2_000
     assert len(graph["graph"]) == len(names) + 1
+
+
+async def test_datasets_without_a_namespace_are_nodes_and_have_columns(clickhouse: ClickHouse) -> None:
+    # Airflow's FileTransferOperator sends files on its own disk so.
+    namespace = fresh("bare")
+    origin = {"namespace": "", "name": "tmp/a", "field": "x"}
+    lineage = facet(fields={"y": {"inputFields": [origin]}})
+    target = dataset("tmp/b:c", "", facets={"columnLineage": lineage})
+    await insert_events(
+        clickhouse, namespace, [run_event("COMPLETE", 1, "r", reads=[dataset("tmp/a", "")], writes=[target])]
+    )
+    graph = await lineage_graph(clickhouse, namespace, NodeId.parse("dataset::tmp/a"), 2)
+    assert graph is not None
+    assert [node["id"] for node in graph["graph"]] == ["dataset::tmp/a", "dataset::tmp/b:c", "job:jobs:load"]
+    column = ColumnNodeId.parse("datasetField::tmp/b:c:y")
+    columns = await column_lineage(clickhouse, namespace, column, 1, with_downstream=False)
+    assert columns is not None
+    assert {node["id"] for node in columns["graph"]} == {"datasetField::tmp/a:x", "datasetField::tmp/b:c:y"}
 
 
 @pytest.mark.parametrize("facets", [None, [], 5, "text", {"x": None}, {"x": 5}, {"x": "{"}, {"x": []}])

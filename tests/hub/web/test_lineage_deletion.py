@@ -184,6 +184,7 @@ async def audited(hub: RunningWeb) -> list[AuditEntry]:
         await consumer.stop()
 
 
+@pytest.mark.slow
 async def test_a_deleted_job_is_on_no_route_and_its_owner_gets_a_receipt_and_an_audit_trail(hub: RunningWeb) -> None:
     others = await shown(hub, "stranger")
     known = len(await audited(hub))
@@ -214,6 +215,7 @@ async def test_a_deleted_job_is_on_no_route_and_its_owner_gets_a_receipt_and_an_
         assert entry.detail["runs"] == 2
 
 
+@pytest.mark.slow
 async def test_marquez_answers_a_deleted_dataset_as_it_was_and_it_is_gone_under_all_its_names(hub: RunningWeb) -> None:
     others = await shown(hub, "stranger")
     was = await read(hub, of_dataset(ORDERS))
@@ -234,6 +236,7 @@ async def test_marquez_answers_a_deleted_dataset_as_it_was_and_it_is_gone_under_
         assert (status, body["code"]) == (404, 404)
 
 
+@pytest.mark.slow
 async def test_marquez_deletes_a_namespace_with_all_that_is_in_it(hub: RunningWeb) -> None:
     path = f"{MARQUEZ}/namespaces/{quote(LOAD['namespace'], safe='')}"
     was, others = await read(hub, path), await shown(hub, "stranger")

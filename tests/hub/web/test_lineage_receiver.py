@@ -99,6 +99,10 @@ async def test_a_malformed_event_id_is_refused(web: RunningWeb, given: str) -> N
         ({"job": {"namespace": "prod", "name": "a\n"}}, ["/job/name"]),
         ({"job": {"namespace": "", "name": "n" * 8_193}}, ["/job/name", "/job/namespace"]),
         ({"inputs": [{"namespace": "n", "name": "ok"}, {"namespace": "n"}, 7]}, ["/inputs/1/name", "/inputs/2"]),
+        (
+            {"inputs": [{"namespace": "n", "name": ""}], "outputs": [{"name": "x"}]},
+            ["/inputs/0/name", "/outputs/0/namespace"],
+        ),
         ({"inputs": [{"namespace": "n", "name": str(i)} for i in range(5_001)]}, ["/inputs"]),
         ({"inputs": None}, ["/inputs"]),
         ({"job": {"namespace": "n", "name": "j", "facets": {"": {}}}}, ["/job/facets/"]),
@@ -134,6 +138,10 @@ async def test_a_clock_may_be_a_few_minutes_ahead_but_not_hours(web: RunningWeb)
         {"schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json"},
         {"job": {"namespace": "生产", "name": "☃ a:b#c/d"}},
         {"inputs": [], "outputs": [], "extra": {"kept": True}},
+        {
+            "inputs": [{"namespace": "", "name": "tmp/orders.csv"}],
+            "outputs": [{"namespace": "", "name": "tmp/clean.csv"}],
+        },
     ],
 )
 async def test_what_producers_really_send_is_taken(web: RunningWeb, changes: dict[str, Any]) -> None:

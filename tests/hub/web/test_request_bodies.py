@@ -145,7 +145,9 @@ async def test_a_missing_content_type_is_refused(web: RunningWeb) -> None:
         (b"[" * 1_000 + b"]" * 1_000, 400, "too_deep"),
         (b"[" * 65 + b"]" * 65, 400, "too_deep"),
         (b'{"a": 1, "a": 2}', 400, "duplicate_key"),
-        (b'{"a": {"b": 1, "b": 1}}', 400, "duplicate_key"),
+        (b'{"a": {"b": 1, "b": 1, "b": 2}}', 400, "duplicate_key"),
+        (b'{"a": [1], "a": [1.0]}', 400, "duplicate_key"),
+        (b'{"a": [{"b": 1}], "a": [{"b": true}]}', 400, "duplicate_key"),
         (b'{"a\\u003a": 1, "b": 1, "b": "c"}', 400, "duplicate_key"),
         (b'{"a": "\\ud800"}', 400, "invalid_unicode"),
         (b'{"a": "\xff\xff"}', 400, "invalid_unicode"),
@@ -168,6 +170,13 @@ async def test_json_that_is_not_strict_is_refused(web: RunningWeb, body: bytes, 
 @pytest.mark.parametrize("key", ["a:b", 'a\\"b', "\\u003a"])
 async def test_colons_and_quotes_in_keys_are_no_duplicates(web: RunningWeb, key: str) -> None:
     body = event()[:-1] + f', "{key}": ":::", "x": {{"{key}": ["a:b", ":"]}}}}'.encode()
+    assert await post(web, body) == (201, "")
+
+
+async def test_a_key_that_stands_twice_with_one_value_is_taken(web: RunningWeb) -> None:
+    # As openlineage-spark 1.53 sends the events of its RDDs.
+    facet = b'"processing_engine": {"_producer": "https://example.com", "_schemaURL": "https://example.com/facet", "version": "3.5.9"}'
+    body = event().replace(b'"run": {', b'"run": {"facets": {%s, %s}, ' % (facet, facet), 1)
     assert await post(web, body) == (201, "")
 
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType, field
 from lineagehub.contract.lineage.facets.base import DeletableFacet, Owner, Part, Tag
 from lineagehub.contract.lineage.facets.entities import LineageFieldEntry, LineageInput, LineageTransformation
 from lineagehub.contract.lineage.facets.quality import ColumnMetrics
-from lineagehub.contract.lineage.formats import DateTime, Integer, Uri
+from lineagehub.contract.lineage.formats import DateTime, Integer, UriReference
 
 LifecycleState = Annotated[
     Literal["ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"],
@@ -81,7 +81,8 @@ class DatasourceDatasetFacet(DeletableFacet):
     """Where the dataset lives."""
 
     name: str | UnsetType = UNSET
-    uri: Uri | UnsetType = UNSET
+    # The specification asks for an absolute one; Spark and dbt say `file` and `bigquery`.
+    uri: UriReference | UnsetType = UNSET
 
 
 class DocumentationDatasetFacet(DeletableFacet):
