@@ -11,18 +11,20 @@ from pydantic import BaseModel, Field
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.graph import MAXIMUM_NODES, open_graph
 from lineagehub.store.queries.links import Links, chunks
-from lineagehub.store.queries.node_ids import Node, NodeId
+from lineagehub.store.queries.node_ids import Node, NodeId, NodeKind
 from lineagehub.store.queries.runs import latest_runs
 from lineagehub.store.queries.shared_graph import Reader, open_shared_graph
 
 Direction = Literal["up", "down", "both"]
+Type = Literal["JOB", "DATASET", "REDACTED"]
+_TYPES: dict[NodeKind, Type] = {"job": "JOB", "dataset": "DATASET", "redacted": "REDACTED"}
 
 
 class ImpactRow(BaseModel):
     """One node that is reached. Its `parent` is the node before it on a shortest path, the least of several by id."""
 
     nodeId: str  # noqa: N815 our own answers are in camelCase
-    type: Literal["JOB", "DATASET", "REDACTED"] = Field(description="REDACTED only with `scope=shared`.")
+    type: Type = Field(description="REDACTED only with `scope=shared`.")
     namespace: str
     name: str
     direction: Literal["up", "down"]
@@ -124,14 +126,9 @@ async def _follow(links: Links, start: Node, way: Literal["up", "down"], depth: 
 
 def _row(one: _Reached, runs: dict[tuple[str, str], str]) -> ImpactRow:
     is_job = one.job.kind == "job"
-    types: dict[str, Literal["JOB", "DATASET", "REDACTED"]] = {
-        "job": "JOB",
-        "dataset": "DATASET",
-        "redacted": "REDACTED",
-    }
     return ImpactRow(
         nodeId=one.node.id,
-        type=types[one.node.kind],
+        type=_TYPES[one.node.kind],
         namespace=one.node.namespace,
         name="" if one.node.kind == "redacted" else one.node.name,
         direction=one.direction,
