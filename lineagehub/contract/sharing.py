@@ -30,7 +30,7 @@ def _without_any(namespace: str) -> str:
 
 def _any_at_the_end(name: str) -> str:
     if ANY in name[:-1]:
-        raise ValueError("may have a * at its end only: share the part before it, such as public.*")
+        raise ValueError("may have a * at its end only, such as public.*")
     return name
 
 

@@ -117,6 +117,14 @@ async def open_graph(
     clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
 ) -> tuple[Node, Links, Aliases] | None:
     """Return the node that an id means, by its canonical name, with the links and aliases around it; None if there is none."""
+    start, links, aliases = await look_up(clickhouse, namespace, node, as_of)
+    return (start, links, aliases) if start is not None else None
+
+
+async def look_up(
+    clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
+) -> tuple[Node | None, Links, Aliases]:
+    """Return the node that an id means, by its canonical name, or None; and the links and aliases of the namespace."""
     aliases, named, whole = await asyncio.gather(
         read_aliases(clickhouse, namespace),
         _find_named(clickhouse, namespace, node, as_of),
@@ -129,7 +137,7 @@ async def open_graph(
         # What no event has named by itself may be an alias, or an end of an edge that another's facet declares.
         if named or candidate[1:] in aliases.canonical or await links.of([known]):
             return known, links, aliases
-    return None
+    return None, links, aliases
 
 
 async def _find_named(clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None) -> Node | None:

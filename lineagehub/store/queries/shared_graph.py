@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.queries.aliases import read_aliases
-from lineagehub.store.queries.graph import graph_of, open_graph, walk
+from lineagehub.store.queries.graph import graph_of, look_up, walk
 from lineagehub.store.queries.graph_nodes import NodeReader
-from lineagehub.store.queries.links import CHUNK, Link, is_small, open_links
+from lineagehub.store.queries.links import CHUNK, Link
 from lineagehub.store.queries.node_ids import Node, NodeId
 from lineagehub.store.queries.shared_links import Redact, SharedLinks
 from lineagehub.store.queries.sharers import SharersOf, named_datasets
@@ -63,23 +62,14 @@ async def open_shared_graph(clickhouse: ClickHouse, reader: Reader, node: NodeId
 
     What others have and do not share costs no query that what nobody has would not cost.
     """
-    opened = await open_graph(clickhouse, reader.namespace, node, None)
-    if opened is not None:
-        start, own, aliases = opened
-        links = SharedLinks(clickhouse, reader.namespace, aliases, own, reader.sharers_of, reader.redact)
+    start, own, aliases = await look_up(clickhouse, reader.namespace, node, None)
+    links = SharedLinks(clickhouse, reader.namespace, aliases, own, reader.sharers_of, reader.redact)
+    if start is not None:
         links.own_nodes.add(start)
         return start, links
-    candidates = [one for one in node.nodes() if one.kind == "dataset" and reader.sharers_of(one[1:])]
-    if not candidates:
-        return None
-    aliases = await read_aliases(clickhouse, reader.namespace)
-    whole = await is_small(clickhouse, reader.namespace)
-    own = await open_links(clickhouse, reader.namespace, aliases, None, whole=whole)
-    links = SharedLinks(clickhouse, reader.namespace, aliases, own, reader.sharers_of, reader.redact)
-    for candidate in candidates:
-        start_at = await links.place_of(candidate[1:])
-        if start_at is not None:
-            return start_at, links
+    for candidate in node.nodes():
+        if candidate.kind == "dataset" and (place := await links.place_of(candidate[1:])) is not None:
+            return place, links
     return None
 
 

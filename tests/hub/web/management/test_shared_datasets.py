@@ -160,16 +160,10 @@ async def every_answer(web: RunningWeb, reader: Team) -> list[Answer]:
         await reader.get(web, path, **query)
         for path, query in [
             ("lineage", {"nodeId": node, "scope": "shared"}),
-            ("lineage", {"nodeId": node, "scope": "shared", "depth": 1}),
-            ("lineage", {"nodeId": node}),
-            ("impact", {"nodeId": node, "scope": "shared", "direction": "both"}),
             ("impact", {"nodeId": node, "scope": "shared", "direction": "both", "format": "csv"}),
-            ("column-lineage", {"nodeId": node}),
-            ("search", {"scope": "shared", "q": reader.datasets[:3]}),
             ("search", {"scope": "shared", "namespace": reader.datasets}),
-            ("search", {"scope": "shared", "q": HUSH}),
-            ("search", {"namespace": reader.datasets}),
-            ("events/lineage", {}),
+            ("column-lineage", {"nodeId": node}),
+            ("search", {}),
         ]
     ]
 
@@ -222,9 +216,9 @@ async def test_a_shared_dataset_is_found_and_what_its_owner_makes_of_it_is_redac
 
     impact = (await guest.get(hub, "impact", nodeId=f"dataset:{guest.datasets}:orders", scope="shared")).document
     assert [(one["type"], one["name"], one["distance"]) for one in impact["rows"]] == [("REDACTED", "", 1)]
-    for reading in (reader, guest):
-        for answer in await every_answer(hub, reading):
-            assert HUSH not in answer.body
+    assert await guest.found(hub, q=HUSH) == []
+    for answer in await every_answer(hub, reader):
+        assert HUSH not in answer.body
 
     entries = [entry for entry in await audited(hub.settings.kafka, owner.name) if entry.outcome is Outcome.DONE]
     changes = [entry.detail["fields"] for entry in entries if entry.action is Action.NAMESPACE_CHANGE]
@@ -236,9 +230,11 @@ async def test_how_much_is_hidden_changes_no_byte_of_any_answer(hub: RunningWeb)
     await owner.store(hub, *hidden(), run_event("COMPLETE", 1, "c", f"{HUSH}-copy", ["orders"], ["copies"]))
     await reader.store(hub, OWN)
     await owner.share(hub, "orders", "copies")
-    few = [await every_answer(hub, one) for one in (reader, guest)]
-    assert "REDACTED" in few[0][0].body
-    assert "copies" in few[1][0].body
+    orders = {"nodeId": f"dataset:{guest.datasets}:orders", "scope": "shared"}
+    few = [*await every_answer(hub, reader), await guest.get(hub, "lineage", **orders)]
+    for answer in (few[0], few[-1]):
+        assert answer.body.count("REDACTED") == 2
+        assert "copies" in answer.body
     many = [event for number in range(1, 50) for event in hidden(number)]
     await owner.store(
         hub,
@@ -249,7 +245,7 @@ async def test_how_much_is_hidden_changes_no_byte_of_any_answer(hub: RunningWeb)
         ),
         *(dataset_event(9, f"{HUSH}-{number}") for number in range(50)),
     )
-    assert [await every_answer(hub, one) for one in (reader, guest)] == few
+    assert [*await every_answer(hub, reader), await guest.get(hub, "lineage", **orders)] == few
 
 
 async def test_a_way_leads_over_a_redacted_node_where_one_hidden_job_leads_and_nowhere_else(hub: RunningWeb) -> None:
@@ -285,13 +281,11 @@ async def test_what_is_not_shared_is_answered_like_what_does_not_exist(hub: Runn
     await nothing_shared.share(hub)
     assert await every_answer(hub, guest) == before
     assert before[0].status == 404
-    nodes = [f"job:jobs:{HUSH}-load-0", f"dataset:{guest.datasets}:orders", f"dataset:{guest.datasets}:{HUSH}-in-0"]
-    for path in ("lineage", "impact"):
-        for node in nodes:
-            unknown = node.replace(HUSH, "none").replace("orders", "nobody")
-            answers = [await guest.get(hub, path, nodeId=one, scope="shared") for one in (node, unknown)]
-            assert [one.status for one in answers] == [404, 404]
-            assert answers[0].body.replace(node, unknown) == answers[1].body
+    for node in (f"job:jobs:{HUSH}-load-0", f"dataset:{guest.datasets}:{HUSH}-in-0"):
+        unknown = node.replace(HUSH, "none")
+        answers = [await guest.get(hub, "lineage", nodeId=one, scope="shared") for one in (node, unknown)]
+        assert [one.status for one in answers] == [404, 404]
+        assert answers[0].body.replace(node, unknown) == answers[1].body
 
 
 async def test_a_dataset_is_shown_by_its_shared_names_only_and_joined_by_any_of_them(hub: RunningWeb) -> None:
@@ -308,9 +302,8 @@ async def test_a_dataset_is_shown_by_its_shared_names_only_and_joined_by_any_of_
     data = (await guest.graph(hub, "orders")).of("orders")["data"]
     assert data["aliases"] == [{"namespace": owner.datasets, "name": "sales"}]
     assert (await reader.graph(hub, "bills")).edges == ["? > sales", "bill > bills", "sales > bill"]
-    for one in (reader, guest):
-        for answer in await every_answer(hub, one):
-            assert HUSH not in answer.body
+    for answer in [*await every_answer(hub, reader), await guest.get(hub, "search", scope="shared")]:
+        assert HUSH not in answer.body
 
 
 @pytest.mark.parametrize("end", ["unshared", "not discoverable", "deleted"])
@@ -319,14 +312,23 @@ async def test_what_is_no_longer_shared_is_gone_from_every_web_within_seconds(
 ) -> None:
     owner, guest = await teams(hub, "owner", "guest")
     await owner.store(hub, *hidden())
-    before = await every_answer(other, guest)
+    node = f"dataset:{guest.datasets}:orders"
+
+    async def answers() -> list[Answer]:
+        return [
+            await guest.get(other, "search", scope="shared", namespace=guest.datasets),
+            await guest.get(other, "lineage", scope="shared", nodeId=node),
+        ]
+
+    before = await answers()
+    assert [one.status for one in before] == [200, 404]
     await owner.share(hub, "ord*")
 
     async def is_shared() -> bool:
         return await guest.found(other) == [("orders", owner.name)]
 
     await wait_until_async(is_shared, EFFECTIVE_SECONDS, "the other web to know that it is shared")
-    assert (await guest.graph(other, "orders")).edges == ["? > orders", "orders > ?"]
+    assert (await answers())[1].status == 200
     if end == "unshared":
         await owner.share(hub)
     elif end == "not discoverable":
@@ -336,7 +338,7 @@ async def test_what_is_no_longer_shared_is_gone_from_every_web_within_seconds(
         assert (await send(hub, "DELETE", path, owner.key)).status == 202
 
     async def is_hidden() -> bool:
-        return await every_answer(other, guest) == before
+        return await answers() == before
 
     await wait_until_async(is_hidden, EFFECTIVE_SECONDS, "the other web to hide it")
 
@@ -371,7 +373,8 @@ async def test_results_of_many_come_in_pages_and_a_cursor_is_its_readers_and_its
         # One dataset, by several entries, is one result.
         await one.share(hub, "a", "b*", "b", "c%*", "c%1", "zz")
     await reader.store(hub, dataset_event(1, "b"))
-    pages, query = [], {"namespace": reader.datasets, "scope": "shared", "limit": 2}
+    pages: list[Any] = []
+    query: dict[str, Any] = {"namespace": reader.datasets, "scope": "shared", "limit": 2}
     cursor: dict[str, str] = {}
     while True:
         page = (await reader.get(hub, "search", **query, **cursor)).document
