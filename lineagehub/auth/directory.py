@@ -130,6 +130,11 @@ class Directory:
         """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
         return self._signing_keys.get(kid)
 
+    def is_of_former_namespace(self, key: ApiKeyRecord) -> bool:
+        """Tell whether a key's namespace was deleted and made again: the key is nothing to the new one, though it has the name."""
+        record = self.namespaces.get(key.namespace or "")
+        return record is not None and record.id != key.namespace_id
+
     def _namespace_is_live(self, record: ApiKeyRecord) -> bool:
         if record.namespace is None:
             return True

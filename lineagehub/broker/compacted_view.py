@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import structlog
@@ -120,7 +120,9 @@ class CompactedView:
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
             while True:
-                for records in (await consumer.getmany(timeout_ms=POLL_MS)).values():
+                asked_ms = time.time_ns() // 1_000_000
+                found = await consumer.getmany(timeout_ms=POLL_MS)
+                for records in found.values():
                     for record in records:
                         if record.key is not None:
                             outcome = self._apply(record.key, record.value)
@@ -128,7 +130,12 @@ class CompactedView:
                                 watch.note((record.partition, record.offset), outcome)
                 self._note_contact(consumer, partitions)
                 if not self._caught_up.is_set() and await _has_reached(consumer, ends):
-                    self._caught_up.set()
+                    # Where end offsets lag, only an answer without records tells that there are no more.
+                    is_whole = not self._kafka.end_offsets_lag or (
+                        not found and _answered_since(consumer, ends, asked_ms)
+                    )
+                    if is_whole:
+                        self._caught_up.set()
         finally:
             await consumer.stop()
 
@@ -154,3 +161,7 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, in
         if await consumer.position(partition) < end:
             return False
     return True
+
+
+def _answered_since(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], moment_ms: int) -> bool:
+    return all((consumer.last_poll_timestamp(partition) or 0) > moment_ms for partition in partitions)

@@ -34,6 +34,10 @@ COMMANDS: dict[str, str] = {
     "migrate": "Bring ClickHouse's schema up to date.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",
+    "namespaces": "List, make, change and delete namespaces.",
+    "keys": "List, make, rotate and revoke a namespace's keys.",
+    "limits": "Show and set what a namespace may use.",
+    "apply": "Bring namespaces and limits to what a file declares.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
 }
 
@@ -53,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     except Unavailable as error:
         _fail(str(error), "lineagehub doctor", EXIT_DEPENDENCY_DOWN)
     except LineageHubError as error:
-        _fail(str(error), "", EXIT_FAILED)
+        _fail(str(error), getattr(error, "next_step", ""), EXIT_FAILED)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise

@@ -9,13 +9,18 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import typer
 
 from lineagehub.errors import LineageHubError
 from lineagehub.settings import Settings
+
+if TYPE_CHECKING:
+    from lineagehub.broker.topics import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,19 @@ async def _kafka(settings: Settings) -> Finding:
 
     differences = await check_topics(settings.kafka)
     if differences:
-        return Finding("FAIL", "kafka", " ".join(map(str, differences)), "lineagehub topics apply")
+        return Finding("FAIL", "kafka", " ".join(map(str, differences)), _topics_fix(differences))
     return Finding("ok", "kafka", f"{settings.kafka.brokers}, topics as the contract says")
+
+
+def _topics_fix(differences: Sequence[Difference]) -> str:
+    """Return the next step: `topics apply` makes what is missing, and changes nothing that is there."""
+    if any(difference.aspect == "missing" for difference in differences):
+        return "lineagehub topics apply"
+    first = differences[0]
+    if first.aspect == "partitions":
+        return f"kafka-topics.sh --alter --topic {first.topic} --partitions {first.expected}"
+    change = f"--add-config {first.aspect}={first.expected}"
+    return f"kafka-configs.sh --alter --entity-type topics --entity-name {first.topic} {change}"
 
 
 async def _clickhouse(settings: Settings) -> Finding:
@@ -107,10 +123,22 @@ async def _api_key(url: str) -> Finding:
     key = os.environ.get("LINEAGEHUB_API_KEY", "")
     if not key:
         return Finding("warn", "api key", "LINEAGEHUB_API_KEY is not set", "export LINEAGEHUB_API_KEY=…")
-    status, body = await asyncio.to_thread(_get, f"{url}/api/v1/events/lineage?limit=1", key)
-    if status in (200, 403):
-        return Finding("ok", "api key", "the hub knows it")
-    return Finding("FAIL", "api key", f"the hub answers {status}: {body[:200]}", "lineagehub bootstrap")
+    status, body = await asyncio.to_thread(_get, f"{url}/api/v1/namespaces?limit=1000", key)
+    if status == 403:
+        return Finding("ok", "api key", "the hub knows it; it only writes")
+    if status != 200:
+        return Finding("FAIL", "api key", f"the hub answers {status}: {body[:200]}", "lineagehub bootstrap")
+    namespaces = json.loads(body)["namespaces"]
+    unfinished = [one["name"] for one in namespaces if one["deleted_at"] and _age_seconds(one["deleted_at"]) > 120]
+    if unfinished:
+        detail = f"deleted, and their data are not gone yet: {', '.join(unfinished)}"
+        return Finding("warn", "api key", detail, "Look whether the agents lineage-store and telemetry-store run.")
+    count = "1,000 namespaces or more" if len(namespaces) == 1000 else f"{len(namespaces)} namespaces"
+    return Finding("ok", "api key", f"the hub knows it; it sees {count}")
+
+
+def _age_seconds(moment: str) -> float:
+    return (datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()
 
 
 def _get(url: str, key: str) -> tuple[int, str]:

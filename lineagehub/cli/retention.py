@@ -28,6 +28,7 @@ from lineagehub.errors import ConfigurationError, LineageHubError
 from lineagehub.management.control_journal import journal_append
 from lineagehub.management.control_plane import open_control_plane
 from lineagehub.management.namespaces import NamespaceManager
+from lineagehub.management.refusals import RevisionConflict
 from lineagehub.settings import Settings, load_settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.error_codes import SchemaMismatch
@@ -220,14 +221,16 @@ async def _change(
         open_control_plane(settings.kafka, sealer, producer, journal_append(settings)) as control,
     ):
         namespaces = NamespaceManager(control, AuditLog(producer, settings.kafka.topic_name(AUDIT)))
-        held = control.directory.namespaces.get(namespace)
-        if held is None:
-            raise _unknown(namespace)
-        kept = {signal: days for signal, days in held.signal_retention_days.items() if signal not in following}
-        fields: dict[str, Any] = {"signal_retention_days": kept | of_signals}
-        if days is not None:
-            fields["retention_days"] = days
-        return await namespaces.change(command_line_origin(namespace), namespace, fields, {held.revision})
+        while True:
+            held = control.directory.namespaces.get(namespace)
+            if held is None:
+                raise _unknown(namespace)
+            kept = {signal: days for signal, days in held.signal_retention_days.items() if signal not in following}
+            fields: dict[str, Any] = {"signal_retention_days": kept | of_signals}
+            if days is not None:
+                fields["retention_days"] = days
+            with contextlib.suppress(RevisionConflict):
+                return await namespaces.change(command_line_origin(namespace), namespace, fields, {held.revision})
 
 
 def _days_of(record: NamespaceRecord) -> dict[str, int]:

@@ -55,7 +55,7 @@ class KeyManager:
         """Return a key of the namespace, or raise NotThere."""
         record = self._control.directory.key(kid)
         if record is None or record.namespace_id != namespace.id:
-            raise NotThere(f"The namespace {namespace.name!r} has no key {kid!r}.")
+            raise NotThere(f"The namespace {namespace.name!r} has no key {kid[:16]!r}.")
         return record
 
     async def issue(

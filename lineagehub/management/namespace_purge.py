@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 SETTLE_SECONDS = 6.0
 """A deletion is known everywhere within 5 s: until then webs take requests of its keys, and agents store what comes."""
-TAKE_OVER_SECONDS = (5.0, 15.0)
+TAKE_OVER_SECONDS = (3.0, 8.0)
 """So much later, each by chance, webs that did not delete it finish it."""
 CATCH_UP_SECONDS = 30.0
 LOOK_SECONDS = 0.5
@@ -72,15 +72,15 @@ class NamespacePurger:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            for record in self._control.directory.unpurged_namespaces():
-                wait = SETTLE_SECONDS + random.uniform(*TAKE_OVER_SECONDS)  # noqa: S311 spreads load
-                if time.monotonic() >= self._due.setdefault(record.id, time.monotonic() + wait):
+            unpurged = self._control.directory.unpurged_namespaces()
+            self._due = {record.id: self._due[record.id] for record in unpurged if record.id in self._due}
+            for record in unpurged:
+                if time.monotonic() >= self._due.setdefault(record.id, _take_over_at(record)):
                     await self._try(record)
 
     async def _try(self, record: NamespaceRecord) -> None:
         try:
             await self.purge(record)
-            del self._due[record.id]
         except LineageHubError as error:
             log.warning("A deleted namespace is not purged yet.", namespace=record.name, error=str(error))
             self._due[record.id] = time.monotonic() + RETRY_SECONDS
@@ -101,3 +101,11 @@ class NamespacePurger:
             result["rows"] = sum(rows.values())
             # Another web may have been first: then this one is late, which is as good.
             await self._control.put(changed_namespace(record, purged_at=datetime.now(UTC)))
+
+
+def _take_over_at(record: NamespaceRecord) -> float:
+    """Return when to finish what another web, or this one before it died, has deleted; on the monotonic clock."""
+    assert record.deleted_at is not None, "it is deleted"
+    age = (datetime.now(UTC) - record.deleted_at).total_seconds()
+    wait = SETTLE_SECONDS + random.uniform(*TAKE_OVER_SECONDS) - age  # noqa: S311 spreads load
+    return time.monotonic() + min(max(wait, 0.0), SETTLE_SECONDS + TAKE_OVER_SECONDS[1])

@@ -59,6 +59,10 @@ class Tenancy:
         self.put_key(record)
         return Writer(name, api_key.kid, derive_signing_key(api_key.secret, api_key.kid)), api_key, record
 
+    def put_namespace(self, record: NamespaceRecord) -> None:
+        """Let the directory know this record of a namespace."""
+        self.directory.apply(namespace_key(record.name), record.model_dump_json().encode())
+
     def put_key(self, record: ApiKeyRecord) -> None:
         """Let the directory know this record of a key."""
         self.directory.apply(api_key_key(record.kid), record.model_dump_json().encode())

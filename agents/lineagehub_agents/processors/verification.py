@@ -115,6 +115,8 @@ class Verifier:
         key = self._directory.key(envelope.key_id)
         if key is None or not key.is_valid_at(_taken_at(record)) or Scope.INGEST_WRITE not in ROLE_SCOPES[key.role]:
             raise Rejected(Reason.KEY_REVOKED, "The key was revoked, expired, or may not write.")
+        if self._directory.is_of_former_namespace(key):
+            raise Rejected(Reason.KEY_REVOKED, "The key is of a namespace that was deleted and made again.")
 
 
 def _taken_at(record: Record) -> datetime:

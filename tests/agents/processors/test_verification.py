@@ -9,6 +9,7 @@ import pytest
 from lineagehub_agents.delivery.records import Partition, Record, Rejected
 from lineagehub_agents.processors.verification import Verifier
 
+from lineagehub.auth.issuing import changed_key, changed_namespace, new_namespace
 from lineagehub.contract.control import Role
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.keys import api_key_key
@@ -45,7 +46,7 @@ def record(headers: Headers, value: bytes | None = VALUE, topic: str = TOPIC, ta
     return Record(Partition(topic, 0), 7, taken_at_ms, None, value, tuple(headers))
 
 
-def verifier(tenancy: Tenancy, **kafka: str) -> Verifier:
+def verifier(tenancy: Tenancy, **kafka: object) -> Verifier:
     return Verifier(tenancy.directory, KafkaSettings.model_validate(kafka))
 
 
@@ -150,7 +151,7 @@ def test_the_bounds_of_the_clock_are_inside(tenancy: Tenancy) -> None:
 
 def test_a_key_is_judged_at_the_brokers_time_so_that_a_backlog_still_counts(tenancy: Tenancy) -> None:
     writer, _, key = tenancy.tenant()
-    tenancy.put_key(key.model_copy(update={"revoked_at": BROKER_TIME}))
+    tenancy.put_key(changed_key(key, revoked_at=BROKER_TIME))
     before, after = BROKER_MS - 1_000, BROKER_MS + 1_000
     assert verifier(tenancy).verify(record(signed(writer, before), taken_at_ms=before), KIND)
     assert refusal(tenancy, record(signed(writer, after), taken_at_ms=after)).reason is Reason.KEY_REVOKED
@@ -162,6 +163,41 @@ def test_a_deleted_key_is_unknown(tenancy: Tenancy) -> None:
     assert refusal(tenancy, record(signed(writer))).reason is Reason.UNKNOWN_KEY
 
 
+def test_a_deleted_namespaces_records_are_nobodys_whoever_signed_and_whenever(tenancy: Tenancy) -> None:
+    """Also what the broker took before the deletion: stored after the purge, it would be there for a namespace made again."""
+    writer, _, _ = tenancy.tenant()
+    tenancy.put_namespace(changed_namespace(tenancy.namespace("analytics"), deleted_at=BROKER_TIME))
+    for signer in (writer, tenancy.hub):
+        for taken_at_ms in (BROKER_MS - MINUTE_MS, BROKER_MS + MINUTE_MS):
+            rejected = refusal(tenancy, record(signed(signer, taken_at_ms), taken_at_ms=taken_at_ms))
+            assert (rejected.reason, rejected.namespace) == (Reason.NAMESPACE_MISMATCH, None)
+    assert verifier(tenancy).verify(record(signed(tenancy.hub, namespace="finance")), KIND)
+
+
+def test_a_namespace_made_again_takes_what_is_its_own_and_nothing_by_the_keys_of_the_former(tenancy: Tenancy) -> None:
+    writer, _, _ = tenancy.tenant()
+    deleted = changed_namespace(tenancy.namespace("analytics"), deleted_at=BROKER_TIME - timedelta(minutes=2))
+    purged = changed_namespace(deleted, purged_at=BROKER_TIME - timedelta(minutes=1))
+    tenancy.put_namespace(new_namespace("analytics", purged))
+    earlier = BROKER_MS - 2 * MINUTE_MS
+    assert (
+        refusal(tenancy, record(signed(tenancy.hub, earlier), taken_at_ms=earlier)).reason is Reason.NAMESPACE_MISMATCH
+    )
+    assert verifier(tenancy).verify(record(signed(tenancy.hub)), KIND)
+    rejected = refusal(tenancy, record(signed(writer)))
+    assert (rejected.reason, rejected.namespace) == (Reason.KEY_REVOKED, None)
+    assert verifier(tenancy).verify(record(signed(tenancy.tenant()[0])), KIND)
+
+
+def test_a_bound_topic_of_a_deleted_namespace_is_the_operators_and_of_an_unknown_one_taken(tenancy: Tenancy) -> None:
+    bound = verifier(tenancy, bound_topics={f"{TOPIC}.a": "analytics", f"{TOPIC}.b": "brand-new"})
+    tenancy.put_namespace(changed_namespace(tenancy.namespace("analytics"), deleted_at=BROKER_TIME))
+    with pytest.raises(Rejected) as caught:
+        bound.verify(record([], topic=f"{TOPIC}.a"), KIND)
+    assert (caught.value.reason, caught.value.namespace) == (Reason.NAMESPACE_MISMATCH, None)
+    assert bound.verify(record([], topic=f"{TOPIC}.b"), KIND).namespace == "brand-new"
+
+
 def test_an_empty_value_can_be_signed(tenancy: Tenancy) -> None:
     writer, _, _ = tenancy.tenant()
     headers = writer.headers(TOPIC, b"", KIND, "event-1", BROKER_MS)
@@ -169,8 +205,7 @@ def test_an_empty_value_can_be_signed(tenancy: Tenancy) -> None:
 
 
 def test_retention_is_the_namespaces(tenancy: Tenancy) -> None:
-    namespace = tenancy.namespace("analytics").model_copy(update={"retention_days": 7})
-    tenancy.directory.apply(b"namespace:analytics", namespace.model_dump_json().encode())
+    tenancy.put_namespace(changed_namespace(tenancy.namespace("analytics"), retention_days=7))
     assert verifier(tenancy).retention_days("analytics", Signal.LINEAGE) == 7
     assert verifier(tenancy).retention_days("unknown-one", Signal.LINEAGE) == 30
 
