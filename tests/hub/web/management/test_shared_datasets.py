@@ -12,6 +12,8 @@ import pytest
 
 from lineagehub.contract.audit import Action, Outcome
 from lineagehub.store.landing import LINEAGE_EVENTS_IN
+from lineagehub.store.queries import shared_links
+from lineagehub.store.queries.graph import LineageGraph
 from tests.hub.web.management.calling import NAMESPACES, Tenant, audited, issue, send
 from tests.hub.web.reading import store
 from tests.hub.web.running import RunningWeb
@@ -57,7 +59,8 @@ class Team:
         node = f"dataset:{self.datasets}:{dataset_name}"
         answer = await self.get(web, "lineage", nodeId=node, **{"scope": "shared", **query})
         assert answer.status == 200, answer
-        return Graph(self.datasets, {one["id"]: one for one in answer.document["graph"]})
+        LineageGraph.model_validate(answer.document)
+        return Graph({one["id"]: one for one in answer.document["graph"]}, answer.document["truncated"])
 
     async def found(self, web: RunningWeb, **query: Any) -> list[tuple[str, str | None]]:
         """Names of what a search over the shared finds, and who shares it."""
@@ -85,8 +88,8 @@ class Team:
 class Graph:
     """A graph's nodes by id."""
 
-    datasets: str
     nodes: dict[str, Any]
+    is_truncated: bool
 
     def label(self, node_id: str) -> str:
         """A node's name; for a redacted one a question mark."""
@@ -220,6 +223,11 @@ async def test_a_shared_dataset_is_found_and_what_its_owner_makes_of_it_is_redac
     for answer in await every_answer(hub, reader):
         assert HUSH not in answer.body
 
+    labels = (await owner.graph(hub, "orders")).labels
+    assert f"{HUSH}-load-0" in labels
+    assert "?" not in labels, "to its owner nothing is redacted"
+    assert await owner.found(hub, q="orders") == [("orders", None)]
+
     entries = [entry for entry in await audited(hub.settings.kafka, owner.name) if entry.outcome is Outcome.DONE]
     changes = [entry.detail["fields"] for entry in entries if entry.action is Action.NAMESPACE_CHANGE]
     assert changes == ["discoverable, shared_datasets"]
@@ -269,6 +277,42 @@ async def test_a_way_leads_over_a_redacted_node_where_one_hidden_job_leads_and_n
     node = f"dataset:{guest.datasets}:a"
     impact = (await guest.get(hub, "impact", nodeId=node, scope="shared")).document
     assert [(one["name"], one["distance"]) for one in impact["rows"]] == [("", 1), ("b", 2)]
+
+
+async def test_links_without_a_job_lead_from_one_shared_dataset_to_another_and_to_a_redacted_node(
+    hub: RunningWeb,
+) -> None:
+    owner, guest = await teams(hub, "owner", "guest")
+
+    def of(*names: str) -> dict[str, Any]:
+        return facet(inputs=[{**dataset(name), "type": "DATASET"} for name in names], fields={})
+
+    await owner.store(
+        hub,
+        dataset_event(1, "b", lineage=of("a", f"{HUSH}-1")),
+        dataset_event(1, f"{HUSH}-2", lineage=of("b")),
+        dataset_event(1, "a", lineage=of(f"{HUSH}-3")),
+    )
+    await owner.share(hub, "a", "b")
+    seen = await guest.graph(hub, "b")
+    assert seen.edges == ["? > a", "? > b", "a > b", "b > ?"]
+    assert seen.ways == []
+
+
+async def test_namespaces_that_share_one_dataset_are_one_in_what_they_hide_and_as_many_as_there_is_room_for(
+    hub: RunningWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *owners, guest = await teams(hub, "owner-1", "owner-2", "guest")
+    for one in owners:
+        await one.store(hub, *hidden())
+        await one.share(hub, "orders")
+    names = sorted(one.name for one in owners)
+    seen = await guest.graph(hub, "orders")
+    assert seen.edges == ["? > orders", "orders > ?"]
+    assert (seen.of("orders")["sharedBy"], seen.is_truncated) == (names, False)
+    monkeypatch.setattr(shared_links, "MAXIMUM_SHARERS", 1)
+    seen = await guest.graph(hub, "orders")
+    assert (seen.of("orders")["sharedBy"], seen.is_truncated) == (names[:1], True)
 
 
 async def test_what_is_not_shared_is_answered_like_what_does_not_exist(hub: RunningWeb) -> None:
