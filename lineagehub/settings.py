@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
+from lineagehub.addresses import is_loopback, origins_of
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.contract.topics import TENANT_TOPICS, TOPICS, Topic
 from lineagehub.errors import ConfigurationError
+from lineagehub.oidc_settings import OidcSettings
 
 MEBIBYTE = 1_048_576
 
@@ -142,6 +144,27 @@ class WebSettings(_Group):
     otlp_bytes: int = Field(64 * MEBIBYTE, gt=0, description="Largest OTLP body when decoded.")
     body_timeout_seconds: float = Field(10.0, gt=0, description="A body that is not there by then is refused with 408.")
     in_flight_bytes: int = Field(256 * MEBIBYTE, gt=0, description="Bodies in memory at once; beyond it 503.")
+    authentication: Literal["on", "off"] = Field(
+        "on", description="`off`: whoever sends no credentials owns `open_namespace`; on a loopback address only."
+    )
+    open_namespace: str = Field("", description="The namespace of everybody when authentication is off.")
+    cors_origins: str = Field(
+        "", description="Origins whose pages may call the hub, separated by commas: https://explorer.example:8443."
+    )
+    hsts_seconds: int = Field(
+        0, ge=0, description="Behind TLS: how long browsers shall use nothing else (Strict-Transport-Security)."
+    )
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """The origins of `cors_origins`."""
+        return origins_of(self.cors_origins)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _require_origins(cls, listed: str) -> str:
+        origins_of(listed)
+        return listed
 
 
 class AgentsSettings(_Group):
@@ -178,6 +201,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     marquez: MarquezSettings = MarquezSettings()
     web: WebSettings = WebSettings()
+    oidc: OidcSettings = OidcSettings()
     agents: AgentsSettings = AgentsSettings()
     secret_key: SecretStr = Field(SecretStr(""), description="At least 32 characters, the same for web and agents.")
     environment: str = Field("dev", pattern=r"^[a-z]{1,16}$", description="Stands in every API key: lh_<environment>_…")
@@ -195,6 +219,21 @@ class Settings(BaseSettings):
                 "Set the same long random text for web and agents, for example from: openssl rand -hex 32",
             )
         return secret
+
+    def require_loopback_when_open(self, host: str) -> None:
+        """Raise ConfigurationError when authentication is off and the web would listen on a host that is not this machine alone."""
+        if self.web.authentication == "on":
+            return
+        if not is_loopback(host):
+            raise ConfigurationError(
+                f"LINEAGEHUB_WEB_AUTHENTICATION is off, but the web would listen on {host}, which others reach.",
+                "Set LINEAGEHUB_WEB_HOST=127.0.0.1 (for `lineagehub up`: --host 127.0.0.1), or LINEAGEHUB_WEB_AUTHENTICATION=on.",
+            )
+        if not is_namespace(self.web.open_namespace):
+            raise ConfigurationError(
+                "LINEAGEHUB_WEB_AUTHENTICATION is off, and LINEAGEHUB_WEB_OPEN_NAMESPACE names no namespace for everybody.",
+                "Set LINEAGEHUB_WEB_OPEN_NAMESPACE=demo, for example.",
+            )
 
 
 def load_settings() -> Settings:

@@ -31,8 +31,10 @@ def command(
     """Example: lineagehub up --data ./hub"""
     from lineagehub.embedded.broker import broker_command
     from lineagehub.embedded.stack import StackOptions
+    from lineagehub.settings import load_settings
     from lineagehub.telemetry.logs import configure_logging
 
+    load_settings().require_loopback_when_open(host)
     _require_installed("lineagehub_agents", "pip install lineagehub-agents")
     if not clickhouse:
         _require_installed("chdb", "pip install 'lineagehub[embedded]'")

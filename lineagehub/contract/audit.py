@@ -40,11 +40,12 @@ class Outcome(StrEnum):
 
 
 class Actor(BaseModel):
-    """Who: the holder of a key, a user of the operating system at the command line, or, with none of them, the hub itself."""
+    """Who: the holder of a key, a person by the `sub` of his token, a user of the operating system, or with none of them the hub."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     key_id: str | None = Field(None, pattern=r"^[0-9A-Za-z]{8}$")
+    subject: str | None = None
     role: Role | None = None
     cli_user: str | None = None
 

@@ -45,6 +45,9 @@ HTTP_EVENT_ID = "lineagehub-event-id"
 HTTP_IDEMPOTENCY_KEY = "Idempotency-Key"
 """HTTP request header of a batch that may be sent again (draft-ietf-httpapi-idempotency-key-header)."""
 
+HTTP_NAMESPACE = "lineagehub-namespace"
+"""HTTP request header by which a person who belongs to several namespaces says which is meant. It chooses, and gives no right."""
+
 KAFKA_KEY_INFO = b"lh-kafka-v1|"
 """HKDF info prefix under which the signing key is derived from an API key's secret."""
 

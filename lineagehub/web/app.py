@@ -19,6 +19,7 @@ from lineagehub.web.bodies import BODIES, Bodies
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
 from lineagehub.web.middleware import MIDDLEWARE
+from lineagehub.web.middleware.cors import ALLOWED_ORIGINS
 from lineagehub.web.middleware.in_flight import IN_FLIGHT, RequestsInFlight
 from lineagehub.web.openapi import openapi_document
 from lineagehub.web.ops.docs_page import OPENAPI
@@ -26,6 +27,7 @@ from lineagehub.web.ops.health import READINESS, ReadinessChecker
 from lineagehub.web.parts import METRICS, PARTS, SETTINGS, Parts
 from lineagehub.web.receivers.otlp import LARGE_AT_ONCE, LARGE_REQUESTS
 from lineagehub.web.receivers.records import RECORDS, RecordWriter
+from lineagehub.web.security_headers import security_headers
 
 __all__ = ["Parts", "create_app"]
 
@@ -52,14 +54,16 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[SETTINGS] = settings
     application[PARTS] = parts
     application[METRICS] = metrics
+    application[ALLOWED_ORIGINS] = settings.web.allowed_origins
     application[IN_FLIGHT] = RequestsInFlight()
     application[BODIES] = Bodies(
         settings.web.in_flight_bytes, settings.web.body_timeout_seconds, metrics.in_flight_bytes
     )
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
-    application[READINESS] = ReadinessChecker(parts, metrics)
+    application[READINESS] = ReadinessChecker(parts, metrics, settings.web.authentication)
     application[OPENAPI] = openapi_document(ENDPOINTS)
+    application.on_response_prepare.append(security_headers(settings.web.hsts_seconds))
     application[ROUTES] = {
         application.router.add_route(endpoint.method, _any_name(endpoint.path), endpoint.handler): endpoint
         for endpoint in ENDPOINTS

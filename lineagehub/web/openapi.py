@@ -11,12 +11,17 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from lineagehub import __version__
+from lineagehub.contract.headers import HTTP_NAMESPACE
 from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint
 from lineagehub.web.middleware.auth import CHALLENGE
 from lineagehub.web.problems import MEDIA_TYPE, Problem, ProblemDocument
 
 REFERENCE = "#/components/schemas/{model}"
 SECURITY_SCHEME = "apiKey"
+_CREDENTIALS = f"An API key, or an access token of the hub's OpenID issuer. {CHALLENGE}"
+_NAMESPACE_HEADER = {
+    HTTP_NAMESPACE: "Which of your namespaces is meant, if your token gives several; `*` for the platform."
+}
 
 Schema = dict[str, Any]
 
@@ -31,7 +36,7 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> Schema:
         "info": {
             "title": "LineageHub",
             "version": __version__,
-            "description": "A multi-tenant hub for OpenLineage and OpenTelemetry. The API key decides the namespace.",
+            "description": "A multi-tenant hub for OpenLineage and OpenTelemetry. The API key or token decides the namespace.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -39,7 +44,11 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> Schema:
         "components": {
             "schemas": _schemas(endpoints),
             "securitySchemes": {
-                SECURITY_SCHEME: {"type": "http", "scheme": "bearer", "description": f"An API key. {CHALLENGE}"}
+                SECURITY_SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": _CREDENTIALS,
+                }
             },
         },
     }
@@ -78,7 +87,7 @@ def _path_parameters(path: str) -> list[Schema]:
 def _header_parameters(endpoint: Endpoint) -> list[Schema]:
     return [
         {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
-        for name, description in endpoint.headers.items()
+        for name, description in {**endpoint.headers, **(_NAMESPACE_HEADER if endpoint.scope else {})}.items()
     ]
 
 

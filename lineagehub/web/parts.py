@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from lineagehub.auth.directory import Directory
+from lineagehub.auth.oidc.people import People
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
@@ -35,6 +36,8 @@ class Parts:
     control: ControlPlane
     audit: AuditLog
     purger: NamespacePurger
+    people: People | None = None
+    """None where no OpenID issuer is set."""
 
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -43,6 +46,8 @@ METRICS = web.AppKey("metrics", Metrics)
 
 REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
+SUBJECT = web.RequestKey("subject", str)
+"""The person whose token was believed, also where he is refused then for what he asks."""
 
 
 def namespace_of(request: web.Request) -> str:

@@ -103,6 +103,12 @@ INVALID_NAMESPACE = Problem(
     "The path names no namespace",
     "A namespace is 3 to 63 of a-z, 0-9, dot, dash, underscore, with a letter or digit at both ends.",
 )
+NAMESPACE_REQUIRED = Problem(
+    "namespace-required",
+    400,
+    "You have a role in several namespaces",
+    "Send the header `lineagehub-namespace` with one of those that `detail` names.",
+)
 INVALID_EVENT_ID = Problem(
     "invalid-event-id",
     400,
@@ -143,16 +149,22 @@ BAD_ENCODING = Problem(
 )
 EMPTY_BODY = Problem("empty-body", 400, "The body is empty", "Send a body.")
 MISSING_CREDENTIALS = Problem(
-    "missing-credentials", 401, "There is no API key", "Send the header `Authorization: Bearer <API key>`."
+    "missing-credentials",
+    401,
+    "There is neither an API key nor a token",
+    "Send the header `Authorization: Bearer <API key>`, or an access token there.",
 )
 INVALID_CREDENTIALS = Problem(
     "invalid-credentials",
     401,
-    "The API key is not valid",
-    "Use a key that is neither mistyped, nor expired, nor revoked.",
+    "The API key or token is not valid",
+    "Use a key that is neither mistyped, nor expired, nor revoked; or sign in again for a new token.",
 )
 INSUFFICIENT_SCOPE = Problem(
-    "insufficient-scope", 403, "The API key may not do this", "Use a key whose role has the scope that `detail` names."
+    "insufficient-scope",
+    403,
+    "The API key or token may not do this",
+    "Use one whose role has the scope that `detail` names.",
 )
 ROLE_TOO_HIGH = Problem(
     "role-too-high", 403, "The key may not issue that role", "Ask for a role that is not above your own."
@@ -160,8 +172,14 @@ ROLE_TOO_HIGH = Problem(
 NAMESPACE_MISMATCH = Problem(
     "namespace-mismatch",
     403,
-    "The body names another namespace than the key's",
-    "Leave `namespace` out, or use a key of that namespace.",
+    "The request names another namespace than the caller's",
+    "Leave `namespace` and `lineagehub-namespace` out, or use a key or token of that namespace.",
+)
+FOREIGN_ORIGIN = Problem(
+    "foreign-origin",
+    403,
+    "A web page of another origin asks",
+    "Name the page's origin in LINEAGEHUB_WEB_CORS_ORIGINS, or switch authentication on.",
 )
 NOT_FOUND = Problem("not-found", 404, "There is no such thing", "Check the path and the id; /docs lists all routes.")
 METHOD_NOT_ALLOWED = Problem("method-not-allowed", 405, "The route has other methods", "The header Allow lists them.")
@@ -212,6 +230,12 @@ UNSUPPORTED_MEDIA_TYPE = Problem(
 UNSUPPORTED_ENCODING = Problem(
     "unsupported-encoding", 415, "The Content-Encoding is not known", "Use gzip, deflate or zstd, once, or none."
 )
+MISDIRECTED_REQUEST = Problem(
+    "misdirected-request",
+    421,
+    "The request is for another host",
+    "Call the hub by its address on this machine, or switch authentication on.",
+)
 SCHEMA_INVALID = Problem(
     "schema-invalid", 422, "The document is not valid", "`errors` names each fault by a JSON pointer."
 )
@@ -251,6 +275,7 @@ PROBLEMS: tuple[Problem, ...] = (
     INVALID_PARAMETER,
     BAD_CURSOR,
     INVALID_NAMESPACE,
+    NAMESPACE_REQUIRED,
     INVALID_EVENT_ID,
     INVALID_IDEMPOTENCY_KEY,
     INVALID_JSON,
@@ -265,6 +290,7 @@ PROBLEMS: tuple[Problem, ...] = (
     INSUFFICIENT_SCOPE,
     ROLE_TOO_HIGH,
     NAMESPACE_MISMATCH,
+    FOREIGN_ORIGIN,
     NOT_FOUND,
     METHOD_NOT_ALLOWED,
     BODY_TIMEOUT,
@@ -280,6 +306,7 @@ PROBLEMS: tuple[Problem, ...] = (
     EVENT_TOO_COMPLEX,
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_ENCODING,
+    MISDIRECTED_REQUEST,
     SCHEMA_INVALID,
     TIMESTAMP_OUT_OF_RANGE,
     OVERLOADED,
@@ -289,7 +316,15 @@ PROBLEMS: tuple[Problem, ...] = (
     INTERNAL_ERROR,
 )
 
-CREDENTIAL_PROBLEMS = (MISSING_CREDENTIALS, INVALID_CREDENTIALS, INSUFFICIENT_SCOPE, STARTING)
+CREDENTIAL_PROBLEMS = (
+    NAMESPACE_REQUIRED,
+    MISSING_CREDENTIALS,
+    INVALID_CREDENTIALS,
+    INSUFFICIENT_SCOPE,
+    NAMESPACE_MISMATCH,
+    UNAVAILABLE,
+    STARTING,
+)
 BODY_PROBLEMS = (
     INVALID_REQUEST,
     BAD_ENCODING,

@@ -15,6 +15,7 @@ import structlog
 from aiohttp import web
 
 from lineagehub.auth.directory import Directory
+from lineagehub.auth.oidc.people import People
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
@@ -44,8 +45,8 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
     """Serve until SIGTERM or SIGINT; then finish what is in flight and flush the producer.
 
     `on_ready` gets the URL once it listens and knows the keys, or five seconds later.
-    A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key,
-    OSError (EADDRINUSE) when the port is taken.
+    A broker or ClickHouse that is away delays nothing: /readyz says so. Raises ConfigurationError without a secret key and
+    when others could use that authentication is off, OSError (EADDRINUSE) when the port is taken.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -59,6 +60,10 @@ async def serve(settings: Settings, on_ready: Callable[[str], None] | None = Non
             gc.freeze()
             gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
             log.info("The web is ready.", url=url)
+            if settings.web.authentication == "off":
+                log.warning(
+                    "Authentication is off: any program here owns the namespace.", namespace=settings.web.open_namespace
+                )
             if on_ready is not None:
                 on_ready(url)
             await stop.wait()
@@ -93,17 +98,19 @@ async def _keys_known(view: CompactedView, stop: asyncio.Event) -> None:
 @asynccontextmanager
 async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     """Give the started parts of a web with these settings; stop them at the end, the producer after its flush."""
+    settings.require_loopback_when_open(settings.web.host)
     sealer = Sealer(settings.require_secret_key())
     async with AsyncExitStack() as stack:
         clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
+        people = await stack.enter_async_context(People(settings.oidc)) if settings.oidc.issuer else None
         control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
         purger = NamespacePurger(settings.kafka, control, clickhouse, audit)
         for part in (control, purger):
             await part.start()
             stack.push_async_callback(part.stop)
-        yield Parts(producer, control.directory, control.view, sealer, clickhouse, control, audit, purger)
+        yield Parts(producer, control.directory, control.view, sealer, clickhouse, control, audit, purger, people)
 
 
 @asynccontextmanager

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from lineagehub.auth.principal import Principal
 from lineagehub.broker.audit import Origin
-from lineagehub.contract.audit import Actor
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.management.revising import Expected
@@ -44,9 +43,7 @@ def may_manage(principal: Principal, name: str) -> bool:
 
 def management_origin(request: web.Request, namespace: str) -> Origin:
     """Return what the audit entries of a request about a namespace have in common."""
-    principal = request[PRINCIPAL]
-    actor = Actor(key_id=principal.kid, role=principal.role)
-    return Origin(namespace, actor, request[REQUEST_ID], request.remote)
+    return Origin(namespace, request[PRINCIPAL].actor, request[REQUEST_ID], request.remote)
 
 
 def expected_revisions(request: web.Request) -> Expected:

@@ -1,5 +1,5 @@
-"""Middleware, outermost first: requests in flight, request id, security headers, access log, metrics, problems,
-authentication.
+"""Middleware, outermost first: requests in flight, request id, access log, metrics, CORS, problems, this
+machine alone while authentication is off, authentication.
 
 To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
 """
@@ -10,18 +10,20 @@ from aiohttp.typedefs import Middleware
 
 from lineagehub.web.middleware.access_log import access_log
 from lineagehub.web.middleware.auth import authenticate
+from lineagehub.web.middleware.cors import share_with_origins
 from lineagehub.web.middleware.in_flight import count_in_flight
+from lineagehub.web.middleware.loopback_only import require_loopback
 from lineagehub.web.middleware.metrics import measure
 from lineagehub.web.middleware.problems import answer_problems
 from lineagehub.web.middleware.request_id import identify_request
-from lineagehub.web.middleware.security_headers import add_security_headers
 
 MIDDLEWARE: tuple[Middleware, ...] = (
     count_in_flight,
     identify_request,
-    add_security_headers,
     access_log,
     measure,
+    share_with_origins,
     answer_problems,
+    require_loopback,
     authenticate,
 )

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from lineagehub.web.parts import PRINCIPAL, REQUEST_ID
+from lineagehub.web.parts import PRINCIPAL, REQUEST_ID, SUBJECT
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 @web.middleware
 async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Log method, path, status, duration, request id, and the key id once it is known."""
+    """Log method, path, status, duration, request id, and the key id or the subject once they are known."""
     began = time.perf_counter()
     response = await handler(request)
     level = _level(response.status)
@@ -38,6 +38,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         request_id=request[REQUEST_ID],
         remote=request.remote,
         kid=principal.kid if principal else None,
+        subject=request.get(SUBJECT),
     )
     return response
 

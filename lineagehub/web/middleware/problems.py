@@ -35,7 +35,7 @@ MARQUEZ_IS_READ = (
     "Marquez's API is there to read, and to delete namespaces, jobs and datasets: send OpenLineage events to /api/v1/lineage"
     " instead (tags in a `tags` facet, a dataset's end in a lifecycleStateChange facet)."
 )
-_NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse"}
+_NAMES = {"kafka": "Kafka", "clickhouse": "ClickHouse", "oidc": "The OpenID issuer"}
 
 
 @web.middleware

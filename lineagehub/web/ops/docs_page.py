@@ -12,8 +12,8 @@ from pydantic import BaseModel
 
 from lineagehub import __version__
 from lineagehub.web.answers import json_answer
-from lineagehub.web.middleware.security_headers import CONTENT_SECURITY_POLICY, POLICY
 from lineagehub.web.problems import NOT_FOUND, Refused
+from lineagehub.web.security_headers import CONTENT_SECURITY_POLICY, POLICY
 
 OWN_FILES = Path(__file__).parent / "static"
 BUNDLE_FILES = Path(openapi_ui_bundles.swagger_ui.static_path)

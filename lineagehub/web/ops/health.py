@@ -44,22 +44,27 @@ class Dependency(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded` still takes data in: only the reads are away."""
+    """`degraded` still takes data in: only the reads are away, or people's tokens."""
 
     status: Literal["ready", "degraded", "unready"]
     dependencies: dict[str, Dependency]
+    authentication: Literal["on", "off"] = Field(
+        description="`off`: whoever is on the hub's machine may do everything."
+    )
 
 
 REQUIRED = frozenset({"kafka", "control"})
-"""Without these nothing can be taken in. ClickHouse is not one of them: Kafka keeps what it does not take yet."""
+"""Without these nothing can be taken in. ClickHouse is not one of them: Kafka keeps what it does not take yet. Nor is the
+OpenID issuer: API keys need none."""
 
 
 class ReadinessChecker:
     """Checks all dependencies at once, each bounded in time; many askers within a second share one check."""
 
-    def __init__(self, parts: Parts, metrics: Metrics) -> None:
+    def __init__(self, parts: Parts, metrics: Metrics, authentication: Literal["on", "off"]) -> None:
         self._parts = parts
         self._metrics = metrics
+        self._authentication = authentication
         self._lock = asyncio.Lock()
         self._checked_at = -CACHE_SECONDS
         self._readiness: Readiness | None = None
@@ -73,11 +78,13 @@ class ReadinessChecker:
             return self._readiness
 
     async def _check_all(self) -> Readiness:
-        checks = {
+        checks: dict[str, Callable[[], Awaitable[object]]] = {
             "kafka": self._parts.producer.ping,
             "control": self._control,
             "clickhouse": self._parts.clickhouse.ping,
         }
+        if self._parts.people is not None:
+            checks["oidc"] = self._parts.people.issuer.keys
         results = dict(zip(checks, await asyncio.gather(*map(_check, checks.values())), strict=True))
         for name, dependency in results.items():
             self._metrics.dependency_up.labels(name).set(dependency.ok)
@@ -85,7 +92,7 @@ class ReadinessChecker:
         status: Literal["ready", "degraded", "unready"] = "ready"
         if down:
             status = "unready" if down & REQUIRED else "degraded"
-        return Readiness(status=status, dependencies=results)
+        return Readiness(status=status, dependencies=results, authentication=self._authentication)
 
     async def _control(self) -> None:
         view = self._parts.control_view

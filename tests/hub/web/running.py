@@ -17,6 +17,7 @@ from lineagehub.broker.control import ControlWriter
 from lineagehub.contract.control import NamespaceRecord, Role
 from lineagehub.contract.headers import Envelope, read_headers
 from lineagehub.contract.topics import CONTROL, Topic
+from lineagehub.oidc_settings import OidcSettings
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, Settings, WebSettings
 from lineagehub.web.app import Parts, create_app
 from lineagehub.web.serve import listening, open_parts
@@ -29,10 +30,13 @@ RECORD_SECONDS = 15
 BODY_TIMEOUT_SECONDS = 1.0
 
 
-def settings_for(kafka: KafkaSettings, clickhouse_url: str = "", **web: object) -> Settings:
+def settings_for(
+    kafka: KafkaSettings, clickhouse_url: str = "", oidc: OidcSettings | None = None, **web: object
+) -> Settings:
     """Return settings of a web on a free port; without a URL its ClickHouse is nobody."""
     return Settings(
         kafka=kafka,
+        oidc=oidc or OidcSettings(),
         web=WebSettings.model_validate({"port": 0, "body_timeout_seconds": BODY_TIMEOUT_SECONDS, **web}),
         clickhouse=ClickHouseSettings(url=clickhouse_url or f"http://127.0.0.1:{free_port()}"),
         secret_key=SECRET_KEY,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,11 +12,15 @@ from pydantic import BaseModel
 
 from lineagehub.auth.api_keys import make_api_key
 from lineagehub.auth.issuing import changed_key, changed_namespace, issue_key, new_namespace
+from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.control import ControlWriter
 from lineagehub.contract.control import ApiKeyRecord, Role
 from lineagehub.contract.topics import CONTROL
+from lineagehub.web.app import create_app
 from lineagehub.web.endpoint import Endpoint
 from lineagehub.web.endpoints import ENDPOINTS
+from lineagehub.web.middleware import auth
+from lineagehub.web.serve import listening
 from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, running_web, settings_for, verified
 from tests.hub.web.samples import run_event
 from tests.support.broker import free_port
@@ -164,3 +170,58 @@ async def test_while_the_keys_are_not_read_yet_an_unknown_key_is_503_and_a_misty
             assert (await answer.json(content_type=None))["reason"] == "starting"
         async with starting.client.post("/api/v1/lineage", headers=starting.headers("mistyped")) as answer:
             assert answer.status == 401
+
+
+async def test_a_refused_key_hears_the_same_whether_it_is_unknown_expired_revoked_or_mistyped(web: RunningWeb) -> None:
+    writer = ControlWriter(web.parts.producer, web.settings.kafka.topic_name(CONTROL))
+    namespace = web.parts.directory.namespaces[web.namespace]
+    past = datetime.now(UTC) - timedelta(seconds=1)
+    refused = [make_api_key("test").text, make_api_key("test").text[:-1] + "!"]
+    for field in ("expires_at", "revoked_at"):
+        api_key, record = issue_key(namespace, Role.WRITER, "test", web.parts.sealer)
+        ended = ApiKeyRecord.model_validate({**record.model_dump(), field: past})
+        await writer.put(ended)
+        await _until_known(web, record.kid, ended)
+        refused.append(api_key.text)
+    answers = set()
+    for key in refused:
+        refusal = await post(web, {"Authorization": f"Bearer {key}", "X-Request-Id": "the-same"})
+        answers.add((refusal.status, refusal.text, refusal.challenge))
+    assert len(answers) == 1
+    assert answers.pop()[0] == 401
+
+
+async def test_guessed_keys_are_each_401_and_leave_nothing_behind(web: RunningWeb) -> None:
+    directory = web.parts.directory
+    before = len(directory.keys())
+    guesses = [make_api_key("test").text for _ in range(10_000)]
+    tracemalloc.start()
+    try:
+        assert not any(map(directory.authenticate, guesses))
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(directory.keys()) == before
+    assert kept < 10_000, "bytes: less than one for each guess"
+    for key in guesses[:20]:
+        assert (await post(web, {"Authorization": f"Bearer {key}"})).status == 401
+
+
+async def test_when_the_control_topic_no_longer_answers_an_unknown_key_is_503_and_known_ones_work(
+    web: RunningWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = CompactedView(web.settings.kafka, web.settings.kafka.topic_name(CONTROL), web.parts.directory.apply)
+    await view.start()
+    assert await view.wait_complete(READY_SECONDS)
+    await view.stop()
+    parts = dataclasses.replace(web.parts, control_view=view)
+    unknown, mistyped = make_api_key("test").text, make_api_key("test").text[:-1] + "!"
+    async with listening(create_app(web.settings, parts), web.settings) as url:
+        cut_off = dataclasses.replace(web, url=url, parts=parts)
+        assert (await post(cut_off, {"Authorization": f"Bearer {unknown}"}, f"{url}/api/v1/lineage")).status == 401
+        monkeypatch.setattr(auth, "STALE_SECONDS", view.seconds_since_contact)
+        refusal = await post(cut_off, {"Authorization": f"Bearer {unknown}"}, f"{url}/api/v1/lineage")
+        assert refusal.status == 503
+        assert "starting" in refusal.text
+        assert (await post(cut_off, {"Authorization": f"Bearer {mistyped}"}, f"{url}/api/v1/lineage")).status == 401
+        assert (await post(cut_off, web.headers(), f"{url}/api/v1/lineage")).status == 201
