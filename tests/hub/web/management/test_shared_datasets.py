@@ -108,6 +108,7 @@ async def test_a_shared_dataset_is_found_and_what_its_owner_makes_of_it_is_redac
 
     impact = (await guest.get(hub, "impact", nodeId=f"dataset:{guest.datasets}:orders", scope="shared")).document
     assert [(one["type"], one["name"], one["distance"]) for one in impact["rows"]] == [("REDACTED", "", 1)]
+    assert HUSH not in str(seen.nodes)
     assert await guest.found(hub, q=HUSH) == []
     for answer in await every_answer(hub, reader):
         assert HUSH not in answer.body
@@ -231,7 +232,9 @@ async def test_a_dataset_is_shown_by_its_shared_names_only_and_joined_by_any_of_
     )
     await reader.store(hub, run_event("COMPLETE", 2, "own", "bill", reads=["sales"], writes=["bills"]))
     await owner.share(hub, "orders", "sales")
-    assert (await guest.graph(hub, "sales")).edges == ["? > orders"]
+    seen = await guest.graph(hub, "sales")
+    assert seen.edges == ["? > orders"]
+    assert HUSH not in str(seen.nodes)
     data = (await guest.graph(hub, "orders")).of("orders")["data"]
     assert data["aliases"] == [{"namespace": owner.datasets, "name": "sales"}]
     assert (await reader.graph(hub, "bills")).edges == ["? > sales", "bill > bills", "sales > bill"]
