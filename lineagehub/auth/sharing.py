@@ -41,13 +41,17 @@ class SharedDatasetIndex:
             if entry.prefix is not None and not holders:
                 del self._prefixes[len(entry.prefix)]
 
-    def sharers(self, dataset: DatasetName) -> set[str]:
-        """Return the namespaces that share a dataset of this name, whether they have one or not."""
+    def sharers(self, dataset: DatasetName) -> dict[str, int]:
+        """Return the namespaces that share a dataset of this name, whether they have one or not.
+
+        With each the letters of the name that its entry has; one more where that is the whole name without `*`.
+        """
         namespace, name = dataset
-        found = set(self._exact.get(dataset, ()))
+        found = dict.fromkeys(self._exact.get(dataset, ()), len(name) + 1)
         for length, holders in self._prefixes.items():
             if length <= len(name):
-                found |= holders.get((namespace, name[:length]), set())
+                # Of one namespace a single entry matches.
+                found |= dict.fromkeys(holders.get((namespace, name[:length]), ()), length)
         return found
 
     def entries(self) -> dict[str, tuple[SharedDataset, ...]]:

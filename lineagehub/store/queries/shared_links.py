@@ -9,7 +9,7 @@ hidden ones is not shown.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.aliases import Aliases, Name
@@ -18,7 +18,7 @@ from lineagehub.store.queries.node_ids import Node
 from lineagehub.store.queries.sharers import Sharer, SharersOf, named_datasets, open_sharer
 
 MAXIMUM_SHARERS = 20
-"""So many tenants come into one answer, those that are met first; each costs some queries."""
+"""So many tenants come into one answer, those that are met first; each costs some queries, also one that has none of what it shares."""
 
 _Passage = tuple[Node | None, Node | None]
 
@@ -95,15 +95,17 @@ class SharedLinks:
 
     async def _shared_here(self, datasets: Iterable[Node]) -> dict[str, dict[Node, set[Name]]]:
         by_tenant: dict[str, dict[Node, set[Name]]] = {}
+        exactness: dict[str, int] = {}
         for node in datasets:
             for name in self.aliases.names_of(node[1:]):
-                for tenant in self._sharers_of(name):
+                for tenant, letters in self._sharers_of(name).items():
                     by_tenant.setdefault(tenant, {}).setdefault(node, set()).add(name)
-        return {sharer.tenant: by_tenant[sharer.tenant] for sharer in await self._open(by_tenant)}
+                    exactness[tenant] = max(exactness.get(tenant, 0), letters)
+        return {sharer.tenant: by_tenant[sharer.tenant] for sharer in await self._open(exactness)}
 
-    async def _open(self, tenants: Iterable[str]) -> list[Sharer]:
-        """Return those of these tenants that there is room for."""
-        wanted = sorted(tenants)
+    async def _open(self, tenants: Mapping[str, int]) -> list[Sharer]:
+        """Return those of these tenants that there is room for: first who names a dataset most exactly, as a `*` may mean none."""
+        wanted = sorted(tenants, key=lambda tenant: (-tenants[tenant], tenant))
         unopened = [tenant for tenant in wanted if tenant not in self._sharers]
         room = MAXIMUM_SHARERS - len(self._sharers)
         self.has_more_sharers |= len(unopened) > room

@@ -5,7 +5,7 @@ Called by shared_links.py and shared_graph.py, never for a tenant that shares no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any
 
 from lineagehub.store.client import ClickHouse
@@ -14,8 +14,9 @@ from lineagehub.store.queries.graph_nodes import NodeReader
 from lineagehub.store.queries.links import IN_DATASETS, Link, Links, chunks, names_of, open_links
 from lineagehub.store.queries.node_ids import Node
 
-SharersOf = Callable[[Name], Set[str]]
-"""Which tenants but the reader share a dataset of this name, at this moment; whether they have one is not said."""
+SharersOf = Callable[[Name], Mapping[str, int]]
+"""Which tenants but the reader share a dataset of this name, at this moment, each with how exactly it names it; whether they have one is
+not said."""
 Passage = tuple[Name | None, Name | None]
 """Data go from the one shared dataset to the other through something hidden; None: from, or to, what is hidden, too."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Set
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -32,8 +32,10 @@ def reader_of(request: web.Request) -> Reader:
     """Return the caller as one who reads what others share, as the directory knows it at each moment."""
     namespace, parts = namespace_of(request), request.app[PARTS]
 
-    def sharers_of(dataset: Name) -> Set[str]:
-        return parts.directory.shared_datasets.sharers(dataset) - {namespace}
+    def sharers_of(dataset: Name) -> Mapping[str, int]:
+        found = parts.directory.shared_datasets.sharers(dataset)
+        found.pop(namespace, None)
+        return found
 
     def redact(text: str) -> str:
         message = json.dumps([namespace, text]).encode()

@@ -60,7 +60,7 @@ def test_an_entry_matches_by_the_letter_and_by_what_stands_before_the_star(
 ) -> None:
     index = SharedDatasetIndex()
     index.put(sharing(entry))
-    assert index.sharers(dataset) == ({"team-a"} if expected else set())
+    assert set(index.sharers(dataset)) == ({"team-a"} if expected else set())
     assert is_shared(entry, dataset) == expected
 
 
@@ -84,10 +84,18 @@ def test_the_index_says_what_its_entries_mean_whatever_came_and_went() -> None:
             index.put(sharing(*live[name], name=name))
         dataset = chance.choice("xy"), text()
         expected = {one for one, entries in live.items() if any(is_shared(entry, dataset) for entry in entries)}
-        assert index.sharers(dataset) == expected
+        assert set(index.sharers(dataset)) == expected
         for one, entries in index.entries().items():
             matching = [entry for entry in entries if is_shared((entry.namespace, entry.name), dataset)]
             assert len(matching) == (one in expected), "one entry matches what is shared, and none what is not"
+
+
+def test_who_names_a_dataset_more_exactly_is_told_from_who_means_many() -> None:
+    index = SharedDatasetIndex()
+    for name, entry in (("all", "*"), ("some", "or*"), ("same", "orders*"), ("one", "orders")):
+        index.put(sharing(("db", entry), name=name))
+    found = index.sharers(("db", "orders"))
+    assert sorted(found, key=lambda name: -found[name]) == ["one", "same", "some", "all"]
 
 
 def test_what_another_entry_covers_is_left_out() -> None:
@@ -104,18 +112,18 @@ def test_sharing_ends_with_the_record_that_ends_it_and_a_late_one_does_not_bring
     record = sharing(("db", "*"))
     key, dataset = namespace_key(record.name), ("db", "orders")
     directory.apply(key, record.model_dump_json().encode())
-    assert directory.shared_datasets.sharers(dataset) == {"team-a"}
+    assert set(directory.shared_datasets.sharers(dataset)) == {"team-a"}
     ends = {
         "unshared": changed_namespace(record, shared_datasets=[]),
         "hidden": changed_namespace(record, discoverable=False),
         "deleted": changed_namespace(record, deleted_at=datetime.now(UTC)),
     }
     directory.apply(key, ends[end].model_dump_json().encode() if end in ends else None)
-    assert directory.shared_datasets.sharers(dataset) == set()
+    assert directory.shared_datasets.sharers(dataset) == {}
     assert directory.shared_datasets.entries() == {}
     if end in ends:
         directory.apply(key, record.model_dump_json().encode())
-        assert directory.shared_datasets.sharers(dataset) == set()
+        assert directory.shared_datasets.sharers(dataset) == {}
 
 
 @pytest.mark.parametrize(
