@@ -31,6 +31,7 @@ bench: setup ## Measure the web, the storing agents and the graph reads on Apach
 	$(BIN)/python -m tests.bench telemetry_store --keep
 	$(BIN)/python -m tests.bench lineage_store --keep
 	$(BIN)/python -m tests.bench lineage_graph --keep
+	$(BIN)/python -m tests.bench verification --keep
 
 lint: setup
 	$(BIN)/ruff check .

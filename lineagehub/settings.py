@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from lineagehub.addresses import is_loopback, origins_of
+from lineagehub.contract.control import RetentionDays
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.contract.topics import TENANT_TOPICS, TOPICS, Topic
 from lineagehub.errors import ConfigurationError
@@ -39,6 +40,9 @@ class KafkaSettings(_Group):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     sasl_username: str = ""
     sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = Field(
+        "", description="PEM file of the authorities that sign the brokers' certificates; else the system's."
+    )
     replication_factor: int = Field(1, ge=1, description="Of the topics that `lineagehub topics apply` creates.")
     topic_names: dict[str, str] = Field({}, description="Renames topics: contract name to broker name, as JSON.")
     bound_topics: dict[str, str] = Field(
@@ -109,10 +113,22 @@ class ClickHouseSettings(_Group):
     database: str = Field("lineagehub", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
     user: str = "default"
     password: SecretStr = SecretStr("")
+    reader_user: str = Field(
+        "",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$|^$",
+        description="Who reads for tenants: may SELECT from read_* and nothing else (lineagehub clickhouse grants). Empty: `user`.",
+    )
+    reader_password: SecretStr = SecretStr("")
     timeout_seconds: float = Field(15.0, gt=0, description="Of one statement, start to end.")
     connect_timeout_seconds: float = Field(2.0, gt=0)
     engine_prefix: Literal["", "Replicated"] = Field("", description="`Replicated` on a cluster.")
     on_cluster: str = Field("", pattern=r"^[A-Za-z0-9_{}-]*$", description="Cluster name for ON CLUSTER, or empty.")
+
+    def of_reader(self) -> ClickHouseSettings:
+        """Return the settings of a client that only reads, for tenants: as the reader, if there is one."""
+        if not self.reader_user:
+            return self
+        return self.model_copy(update={"user": self.reader_user, "password": self.reader_password})
 
     @property
     def on_cluster_clause(self) -> str:
@@ -167,6 +183,12 @@ class WebSettings(_Group):
         return listed
 
 
+class AuditSettings(_Group):
+    """The audit log."""
+
+    retention_days: RetentionDays = Field(365, description="How long ClickHouse keeps an entry of the audit log.")
+
+
 class AgentsSettings(_Group):
     """The agents: batches, consumer groups, their own operations port."""
 
@@ -203,6 +225,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     oidc: OidcSettings = OidcSettings()
     agents: AgentsSettings = AgentsSettings()
+    audit: AuditSettings = AuditSettings()
     secret_key: SecretStr = Field(SecretStr(""), description="At least 32 characters, the same for web and agents.")
     environment: str = Field("dev", pattern=r"^[a-z]{1,16}$", description="Stands in every API key: lh_<environment>_…")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import ssl
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from faust.streams import Stream
 from faust.types import EventT, StreamT
 
 from lineagehub.auth.directory import Directory
+from lineagehub.broker.connection import tls_context
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import DEAD_LETTERS
 from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
@@ -63,7 +63,7 @@ class FlowApp:
         self._app.on_partitions_assigned.connect(self._note_assignment)
         ranges = _ranges(flow.name, settings.agents, self._transport)
         dead_letters = DeadLetters(producer, settings.kafka.topic_name(DEAD_LETTERS), flow.name)
-        verifier = Verifier(directory, settings.kafka)
+        verifier = Verifier(directory, settings.kafka, settings.audit.retention_days)
         self.sinks: list[Sink] = []
         self.deliverers: dict[str, Deliverer] = {}
         for route in flow.routes:
@@ -181,7 +181,7 @@ def _new_app(name: str, kafka: KafkaSettings, agents: AgentsSettings, scratch: s
 
 
 def _credentials(kafka: KafkaSettings) -> faust.SASLCredentials | faust.SSLCredentials | None:
-    context = ssl.create_default_context() if kafka.security_protocol.endswith("SSL") else None
+    context = tls_context(kafka) if kafka.security_protocol.endswith("SSL") else None
     if kafka.security_protocol.startswith("SASL"):
         return faust.SASLCredentials(
             mechanism=kafka.sasl_mechanism,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import AUDIT, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
+from lineagehub.store.landing import AUDIT_IN, OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
 from lineagehub_agents.delivery.records import Processor, Sink
+from lineagehub_agents.processors.audit import AuditProcessor
 from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.telemetry import logs_processor, metrics_processor, traces_processor
 from lineagehub_agents.processors.verification import Verifier
@@ -57,5 +58,6 @@ FLOWS: tuple[Flow, ...] = (
             Route(OTEL_LOGS, logs_processor, _clickhouse(OTLP_LOGS_IN)),
         ),
     ),
+    Flow("audit", (Route(AUDIT, AuditProcessor, _clickhouse(AUDIT_IN)),)),
     Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, MarquezSink),)),
 )

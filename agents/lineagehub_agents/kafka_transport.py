@@ -7,6 +7,7 @@ the group has moved on, and the periodic commit asks the Deliverer what is deliv
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
@@ -15,6 +16,7 @@ from typing import Any, cast
 import structlog
 from aiokafka.errors import (
     CommitFailedError,
+    CorruptRecordException,
     IllegalGenerationError,
     IllegalStateError,
     KafkaError,
@@ -42,6 +44,9 @@ MOVED_ON = (
 )
 """What a broker answers to a member of a former generation: somebody else may hold the partition."""
 
+DELIVER_BEFORE_STOP_SECONDS = 5.0
+"""What was read before a damaged batch is delivered and committed meanwhile; else no restart would ever get so far."""
+
 Offsets = Mapping[TopicPartition, tuple[int, str]]
 
 
@@ -68,6 +73,19 @@ class ConsumerThread(faust_aiokafka.AIOKafkaConsumerThread):
         """Return the group's committed (offset, metadata) from the broker."""
         found = await self._ensure_consumer()._coordinator.fetch_committed_offsets(list(partitions))
         return {partition: (entry.offset, entry.metadata) for partition, entry in found.items()}
+
+    async def _fetch_records(self, *arguments: Any, **options: Any) -> Any:
+        """Called by Faust. A damaged batch is not passed over: the process exits, and an operator decides."""
+        try:
+            return await super()._fetch_records(*arguments, **options)
+        except CorruptRecordException as error:
+            log.critical(
+                "A batch on the broker's disk is damaged; delivery stops until it is mended or skipped.",
+                error=str(error),
+                fix="Restore it from a replica, or skip it: kafka-delete-records.sh up to the offset behind it.",
+            )
+            await asyncio.sleep(DELIVER_BEFORE_STOP_SECONDS)
+            raise
 
     async def rewind(self, partition: TopicPartition, offset: int) -> None:
         """Read the partition from `offset` again; nothing happens if it is no longer ours."""

@@ -1,5 +1,8 @@
 """API keys: `lh_<environment>_<kid>_<secret><crc>`. Made once and shown once; only the digest is stored.
 
+A key whose holder signs Kafka records by Ed25519 says so, so that the one string configures a client:
+`lh_<environment>_ed25519_<kid>_<secret><crc>`.
+
 The prefix is for scanners, `_` selects on a double click, the checksum discards typing errors without a look-up. A 256-bit
 random secret needs no slow hash (0.8 us against 73 ms a request, security.md section 4).
 """
@@ -12,6 +15,8 @@ import secrets
 import zlib
 from dataclasses import dataclass
 
+from lineagehub.contract.control import SignatureAlgorithm
+
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 KEY_ID_LENGTH = 8
 SECRET_LENGTH = 43
@@ -21,7 +26,7 @@ MAXIMUM_LENGTH = 128
 """No key is longer: what is, is not looked at."""
 
 _PATTERN = re.compile(
-    rf"lh_([a-z]{{1,16}})_([0-9A-Za-z]{{{KEY_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
+    rf"lh_([a-z]{{1,16}})_(?:(ed25519)_)?([0-9A-Za-z]{{{KEY_ID_LENGTH}}})_([0-9A-Za-z]{{{SECRET_LENGTH}}})([0-9A-Za-z]{{{CHECKSUM_LENGTH}}})"
 )
 
 
@@ -33,6 +38,7 @@ class ApiKey:
     environment: str
     kid: str
     secret: str
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256
 
     def __repr__(self) -> str:
         return f"ApiKey(kid={self.kid!r})"
@@ -48,12 +54,13 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def make_api_key(environment: str) -> ApiKey:
-    """Return a new random key."""
+def make_api_key(environment: str, algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256) -> ApiKey:
+    """Return a new random key, whose holder signs by `algorithm`."""
     kid = _random_text(KEY_ID_LENGTH)
     secret = _random_text(SECRET_LENGTH)
-    body = f"lh_{environment}_{kid}_{secret}"
-    return ApiKey(body + checksum(body), environment, kid, secret)
+    marked = "" if algorithm is SignatureAlgorithm.HMAC_SHA256 else f"{algorithm.value}_"
+    body = f"lh_{environment}_{marked}{kid}_{secret}"
+    return ApiKey(body + checksum(body), environment, kid, secret, algorithm)
 
 
 def parse_api_key(text: str) -> ApiKey | None:
@@ -61,10 +68,11 @@ def parse_api_key(text: str) -> ApiKey | None:
     match = _PATTERN.fullmatch(text) if len(text) <= MAXIMUM_LENGTH and text.isascii() else None
     if match is None:
         return None
-    environment, kid, secret, check = match.groups()
+    environment, marked, kid, secret, check = match.groups()
     if checksum(text[: -len(check)]) != check:
         return None
-    return ApiKey(text, environment, kid, secret)
+    algorithm = SignatureAlgorithm(marked) if marked else SignatureAlgorithm.HMAC_SHA256
+    return ApiKey(text, environment, kid, secret, algorithm)
 
 
 def checksum(body: str) -> str:

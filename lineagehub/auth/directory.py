@@ -16,6 +16,7 @@ from lineagehub.auth.api_keys import MAXIMUM_LENGTH, digest_of
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.auth.sharing import SharedDatasetIndex
+from lineagehub.auth.signature_keys import HmacKey, VerificationKey, verification_key
 from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
 from lineagehub.contract.keys import limits_key
 
@@ -54,7 +55,7 @@ class Directory:
         self._ended: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, ApiKeyRecord] = {}
         self._holders: dict[str, tuple[ApiKeyRecord, Principal]] = {}
-        self._signing_keys: dict[str, bytes] = {HUB_KEY_ID: sealer.hub_signing_key}
+        self._verification_keys: dict[str, VerificationKey] = {HUB_KEY_ID: HmacKey(sealer.hub_signing_key)}
 
     def apply(self, key: bytes, value: bytes | None) -> Verdict:
         """Take in one record of the control topic; a malformed one is logged and passed over, as it must not stop the rest."""
@@ -114,6 +115,12 @@ class Directory:
             return None
         return principal
 
+    def find_key(self, text: str) -> ApiKeyRecord | None:
+        """Return the record of an API key in clear, live or not, or None if it is unknown."""
+        if len(text) > MAXIMUM_LENGTH or not text.isascii():
+            return None
+        return self._holders.get(digest_of(text), (None, None))[0]
+
     def key(self, kid: str) -> ApiKeyRecord | None:
         """Return the record of a key id, live or not."""
         return self._keys.get(kid)
@@ -126,9 +133,9 @@ class Directory:
         """Return the key records of this namespace, and none of a former one of its name."""
         return [record for record in self._keys.values() if record.namespace_id == namespace.id]
 
-    def signing_key(self, kid: str) -> bytes | None:
+    def verification_key(self, kid: str) -> VerificationKey | None:
         """Return the key that verifies records signed with `kid` (the hub's own included), or None if unknown."""
-        return self._signing_keys.get(kid)
+        return self._verification_keys.get(kid)
 
     def is_of_former_namespace(self, key: ApiKeyRecord) -> bool:
         """Tell whether a key's namespace was deleted and made again: the key is nothing to the new one, though it has the name."""
@@ -151,7 +158,7 @@ class Directory:
         elif isinstance(record, ApiKeyRecord):
             self._keys.pop(record.kid)
             self._holders.pop(record.digest, None)
-            self._signing_keys.pop(record.kid, None)
+            self._verification_keys.pop(record.kid, None)
 
     def _take_namespace(self, record: NamespaceRecord) -> None:
         if record.deleted_at is not None:
@@ -164,14 +171,14 @@ class Directory:
         self._keys[record.kid] = record
         principal = Principal(record.kid, record.role, record.namespace, ROLE_SCOPES[record.role])
         self._holders[record.digest] = (record, principal)
-        signing_key = self._sealer.open(record.signing_key, record.kid)
-        if signing_key is None:
+        opened = self._sealer.open(record.signing_key, record.kid, record.algorithm)
+        if opened is None:
             log.error(
                 "A signing key was sealed under another LINEAGEHUB_SECRET_KEY; its Kafka records are refused.",
                 kid=record.kid,
             )
         else:
-            self._signing_keys[record.kid] = signing_key
+            self._verification_keys[record.kid] = verification_key(record.algorithm, opened)
 
 
 def _read(key: bytes, value: bytes) -> ControlRecord | None:

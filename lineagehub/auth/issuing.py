@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from lineagehub.auth.api_keys import ApiKey, make_api_key
 from lineagehub.auth.sealing import Sealer
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
-from lineagehub.contract.headers import derive_signing_key
+from lineagehub.auth.signature_keys import stored_key
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, SignatureAlgorithm
 
 DEFAULT_KEY_LIFETIME = timedelta(days=365)
 
@@ -49,10 +49,14 @@ def issue_key(
     sealer: Sealer,
     note: str = "",
     lifetime: timedelta | None = DEFAULT_KEY_LIFETIME,
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256,
     rotated_from: str | None = None,
 ) -> tuple[ApiKey, ApiKeyRecord]:
-    """Return a new key in clear, to be shown once, and the record to be stored. A `lifetime` of None does not end."""
-    api_key = make_api_key(environment)
+    """Return a new key in clear, to be shown once, and the record to be stored. A `lifetime` of None does not end.
+
+    `algorithm` is how its holder signs Kafka records.
+    """
+    api_key = make_api_key(environment, algorithm)
     now = datetime.now(UTC)
     return api_key, ApiKeyRecord(
         kid=api_key.kid,
@@ -60,7 +64,8 @@ def issue_key(
         namespace_id=namespace.id if namespace else None,
         role=role,
         digest=api_key.digest,
-        signing_key=sealer.seal(derive_signing_key(api_key.secret, api_key.kid), api_key.kid),
+        signing_key=sealer.seal(stored_key(api_key), api_key.kid, algorithm),
+        algorithm=algorithm,
         note=note,
         created_at=now,
         expires_at=now + lifetime if lifetime is not None else None,

@@ -1,17 +1,21 @@
 """The writer of the audit topic. Used by whatever changes something on behalf of somebody: the web's management routes and commands.
 
-An entry is written when the broker has acknowledged it on all replicas, and not before; it is keyed by its namespace.
+An entry is written when the broker has acknowledged it on all replicas, and not before; it is keyed by its namespace, and signed with the
+hub's key as tenant records are: only so does the agent `audit` take it.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
+from lineagehub.contract.headers import ContentKind, Envelope
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +31,10 @@ class Origin:
 class AuditLog:
     """Writes entries; calls may be concurrent."""
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, sealer: Sealer) -> None:
         self._producer = producer
         self._topic = topic
+        self._signing_key = sealer.hub_signing_key
 
     async def write(
         self,
@@ -52,5 +57,9 @@ class AuditLog:
             client_address=origin.client_address,
             detail=dict(detail or {}),
         )
-        await self._producer.send(self._topic, entry.model_dump_json().encode(), entry.namespace.encode())
+        value = entry.model_dump_json().encode()
+        signed_at_ms = time.time_ns() // 1_000_000
+        envelope = Envelope(entry.namespace, HUB_KEY_ID, str(entry.id), signed_at_ms, ContentKind.AUDIT.value)
+        headers = envelope.to_headers(self._signing_key, self._topic, value)
+        await self._producer.send(self._topic, value, entry.namespace.encode(), headers)
         return entry

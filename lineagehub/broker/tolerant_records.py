@@ -3,7 +3,12 @@
 aiokafka decodes header names as UTF-8 and raises UnicodeDecodeError; brokers do not look at them. One such record, which
 anyone with WRITE on a topic can produce, would stop every consumer of its partition for ever (seen with aiokafka 0.14). Here
 the bytes of a name that is not UTF-8 are read as `?`: no header of ours is called so, hence the record takes the way of any
-other unknown one. Called once by whoever reads tenant topics (the agents' transport, backlog.py); never touches values.
+other unknown one.
+
+And what is before a batch that is damaged (a wrong CRC) is handed on: aiokafka raises in mid-fetch and forgets it. The next fetch
+begins with the damaged batch, and raises.
+
+Called once by whoever reads tenant topics (the agents' transport, backlog.py); never touches values.
 """
 
 from __future__ import annotations
@@ -34,17 +39,25 @@ class TolerantRecords:
         self._data = data
         self._records = MemoryRecords(data)
         self._position = 0
+        self._next = self._read_batch()
 
     def size_in_bytes(self) -> int:
         """Bytes fetched."""
         return int(self._records.size_in_bytes())
 
     def has_next(self) -> bool:
-        """Whether a whole batch is left."""
-        return bool(self._records.has_next())
+        """Whether a whole batch is left, and no damaged one before it."""
+        return self._next is not None
 
     def next_batch(self) -> Any:
         """Return the next batch, or None."""
+        batch, self._next = self._next, None
+        if batch is not None:
+            following = self._read_batch()
+            self._next = following if following is not None and following.validate_crc() else None
+        return batch
+
+    def _read_batch(self) -> Any:
         batch = self._records.next_batch()
         if batch is None:
             return None
@@ -61,6 +74,13 @@ class _TolerantBatch:
     def __init__(self, batch: DefaultRecordBatch, data: memoryview) -> None:
         self._batch = batch
         self._data = data
+        self._is_sound: bool | None = None
+
+    def validate_crc(self) -> bool:
+        """Whether its checksum is right; computed once, because we ask and aiokafka does."""
+        if self._is_sound is None:
+            self._is_sound = bool(self._batch.validate_crc())
+        return self._is_sound
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)

@@ -45,7 +45,7 @@ async def apply_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -
     Bound topics are made like the topic that they are below. Returns once the broker names all of them: Kafka acknowledges a creation
     before its metadata show it, and a Faust worker that starts in between hangs joining its group (faust.md).
     """
-    async with _admin(kafka) as admin:
+    async with open_admin(kafka) as admin:
         existing = set(await admin.list_topics())
         missing = {name: topic for name, topic in _named(kafka, topics) if name not in existing}
         if not missing:
@@ -72,7 +72,7 @@ async def check_topics(kafka: KafkaSettings, topics: Sequence[Topic] = TOPICS) -
     A bound topic is compared with the topic that it is below. More partitions than the contract asks for are no difference: they are
     how a hub scales. A configuration that the broker does not report (the embedded one reports only what was set) counts as a difference.
     """
-    async with _admin(kafka) as admin:
+    async with open_admin(kafka) as admin:
         named = _named(kafka, topics)
         existing = set(await admin.list_topics())
         present = [name for name, _ in named if name in existing]
@@ -103,14 +103,19 @@ def _named(kafka: KafkaSettings, topics: Sequence[Topic]) -> list[tuple[str, Top
 
 
 @asynccontextmanager
-async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+async def open_admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Connect an admin client, for one task of at most 15 s; what it raises of Kafka becomes Unavailable."""
     admin = AIOKafkaAdminClient(**client_arguments(kafka), request_timeout_ms=int(ADMIN_TIMEOUT_SECONDS * 1000))
     try:
         async with asyncio.timeout(ADMIN_TIMEOUT_SECONDS):
             await admin.start()
             yield admin
     except (TimeoutError, KafkaError, OSError) as error:
-        raise Unavailable("kafka", f"Kafka at {kafka.brokers} does not answer ({error!r}).") from error
+        # aiokafka tells no broker that is away from one that refuses the password.
+        or_refuses = (
+            f", or refuses the user {kafka.sasl_username!r}" if kafka.security_protocol.startswith("SASL") else ""
+        )
+        raise Unavailable("kafka", f"Kafka at {kafka.brokers} does not answer{or_refuses} ({error!r}).") from error
     finally:
         await admin.close()
 

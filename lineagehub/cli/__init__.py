@@ -31,13 +31,16 @@ COMMANDS: dict[str, str] = {
     "serve": "Run the web: receivers, reads, operations.",
     "agent": "Run one or more agents.",
     "topics": "Create the topics, or compare the broker with the contract.",
+    "kafka": "Print or apply a namespace's user, ACLs and quotas on a Kafka that is secured.",
     "migrate": "Bring ClickHouse's schema up to date.",
+    "clickhouse": "Print or make the user of ClickHouse that reads for tenants.",
     "bootstrap": "Make a first namespace and its keys.",
     "retention": "Show and set how long a namespace's data are kept.",
     "namespaces": "List, make, change and delete namespaces.",
     "keys": "List, make, rotate and revoke a namespace's keys.",
     "limits": "Show and set what a namespace may use.",
     "apply": "Bring namespaces and limits to what a file declares.",
+    "audit": "Show who did what in a namespace, and what was denied.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
 }
 

@@ -12,9 +12,13 @@ import typer
 def command(
     namespace: str = typer.Option("demo", help="The namespace to make, unless it is there."),
     days: int = typer.Option(365, min=1, max=3650, help="How long the keys are valid."),
+    ed25519: bool = typer.Option(
+        False, "--ed25519", help="Its holder signs Kafka records by Ed25519: the hub keeps the public key only."
+    ),
     json_output: bool = typer.Option(False, "--json"),
 ) -> None:
     """Example: lineagehub bootstrap --namespace team-a"""
+    from lineagehub.contract.control import SignatureAlgorithm
     from lineagehub.contract.namespaces import is_namespace
     from lineagehub.embedded.control_seed import issue_keys
     from lineagehub.errors import ConfigurationError
@@ -34,6 +38,7 @@ def command(
             "made by lineagehub bootstrap",
             timedelta(days=days),
             None,
+            SignatureAlgorithm.ED25519 if ed25519 else SignatureAlgorithm.HMAC_SHA256,
         )
     )
     if not keys.api_key:

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import typer
 
+from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.producer import Producer
 from lineagehub.cli._origin import command_line_origin
@@ -67,9 +68,10 @@ def delete(
 
 
 async def _delete(settings: Settings, namespace: str, node_id: str, dry_run: bool, json_output: bool) -> None:
+    sealer = Sealer(settings.require_secret_key())
     patient = settings.clickhouse.model_copy(update={"timeout_seconds": TIMEOUT_SECONDS})
     async with ClickHouse(patient) as clickhouse, Producer(settings.kafka) as producer:
-        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
+        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         deleter = LineageDeleter(settings.kafka, clickhouse, audit, CATCH_UP_SECONDS)
         progress = _Progress()
         late = asyncio.get_running_loop().call_later(

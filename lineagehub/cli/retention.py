@@ -220,7 +220,7 @@ async def _change(
         Producer(settings.kafka) as producer,
         open_control_plane(settings.kafka, sealer, producer, journal_append(settings)) as control,
     ):
-        namespaces = NamespaceManager(control, AuditLog(producer, settings.kafka.topic_name(AUDIT)))
+        namespaces = NamespaceManager(control, AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer))
         while True:
             held = control.directory.namespaces.get(namespace)
             if held is None:

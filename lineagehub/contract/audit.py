@@ -1,12 +1,13 @@
 """An entry of the audit topic: who did what to which thing of a namespace, from where, and what came of it. Never a secret.
 
-Written by the web and by commands (broker/audit.py), one entry before an action, without which it is not done, and one after it.
-A new action is a member of Action.
+Written by the web and by commands (broker/audit.py), one entry before an action, without which it is not done, and one after it. What
+was denied has one entry for itself and those like it of the same minute (web/denials.py). A new action is a member of Action.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -14,10 +15,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from lineagehub.contract.control import Role
 from lineagehub.contract.namespaces import Namespace
 
+AuditedNamespace = Namespace | Literal["_operator"]
+"""Whose entry it is. OPERATOR_LANE of contract/namespaces.py: of no namespace, the operator's own."""
+
 
 class Action(StrEnum):
-    """What was done."""
+    """What was done, or tried. `ACCESS` is a request over HTTP: it has an entry when it was denied."""
 
+    ACCESS = "access"
     LINEAGE_DATASET_DELETE = "lineage.dataset.delete"
     LINEAGE_JOB_DELETE = "lineage.job.delete"
     LINEAGE_NAMESPACE_DELETE = "lineage.namespace.delete"
@@ -37,6 +42,7 @@ class Outcome(StrEnum):
     REQUESTED = "requested"
     DONE = "done"
     FAILED = "failed"
+    DENIED = "denied"
 
 
 class Actor(BaseModel):
@@ -51,13 +57,17 @@ class Actor(BaseModel):
 
 
 class AuditEntry(BaseModel):
-    """One entry. `request_id` is the same in all entries of one action; `target` names a thing as the API does, such as a node id."""
+    """One entry. `request_id` is the same in all entries of one action.
+
+    `target` names a thing as the API does, such as a node id; of ACCESS it is the route. Its `detail` has the `reason` of the denial and
+    the number of `requests` that the entry stands for, of which it describes the last.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: UUID
     at: AwareDatetime
-    namespace: Namespace
+    namespace: AuditedNamespace
     actor: Actor
     action: Action
     target: str

@@ -35,6 +35,13 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class SignatureAlgorithm(StrEnum):
+    """How the holder of a key signs Kafka records. The key's record says it, never a header: nobody can ask for the weaker one."""
+
+    HMAC_SHA256 = "hmac-sha256"
+    ED25519 = "ed25519"
+
+
 class Scope(StrEnum):
     """One thing that a key may do."""
 
@@ -47,6 +54,7 @@ class Scope(StrEnum):
     NAMESPACE_READ = "ns:read"
     NAMESPACE_WRITE = "ns:write"
     NAMESPACE_OWN = "ns:own"
+    AUDIT_READ = "audit:read"
     PLATFORM_OPERATE = "platform:operate"
 
 
@@ -54,11 +62,11 @@ _READ = frozenset({Scope.LINEAGE_READ, Scope.TELEMETRY_READ, Scope.NAMESPACE_REA
 _OWNER = frozenset(Scope) - {Scope.PLATFORM_OPERATE}
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.OWNER: _OWNER,
-    Role.ADMIN: _OWNER - {Scope.NAMESPACE_OWN},
+    Role.ADMIN: _OWNER - {Scope.NAMESPACE_OWN, Scope.AUDIT_READ},
     Role.WRITER: frozenset({Scope.INGEST_WRITE}),
     Role.READER: _READ,
     Role.OPERATOR: frozenset(
-        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN}
+        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN, Scope.AUDIT_READ}
     ),
 }
 """The operator manages every namespace and reads the data of none."""
@@ -131,8 +139,9 @@ class NamespaceRecord(ControlRecord):
 class ApiKeyRecord(ControlRecord):
     """One API key.
 
-    `digest` is SHA-256 (hex) of the whole key; `signing_key` is K encrypted under the hub's secret (base64); `namespace` is
-    None for the platform operator's keys only. A rotated key and the one that took its place name each other.
+    `digest` is SHA-256 (hex) of the whole key; `signing_key` is what verifies its records, encrypted under the hub's secret (base64):
+    K itself for HMAC, the public key only for Ed25519. `namespace` is None for the platform operator's keys only. A rotated key
+    and the one that took its place name each other.
     """
 
     kid: KeyId
@@ -141,6 +150,7 @@ class ApiKeyRecord(ControlRecord):
     role: Role
     digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     signing_key: str
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256
     note: str = ""
     created_at: AwareDatetime
     expires_at: AwareDatetime | None = None

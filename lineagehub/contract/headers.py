@@ -3,6 +3,8 @@
 A consumer cannot see the producer's principal, and anyone with WRITE on a shared topic can put another's name into a
 header; only the signature proves it (security.md section 3, measured: sign 8-10 us, verify 10 us for 2 KiB). The web and
 the SDK sign; the agents verify. The SDK repeats this in `_wire.py`; a test holds the two equal.
+
+What is signed is the same for HMAC-SHA256 and for Ed25519; which of them it is, the record of the key says, and no header.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ VERSION = "1"
 _VERSION = VERSION.encode()
 MAXIMUM_HEADERS = 32
 """More headers than this on one record is an attack: brokers accept 100,000 (security.md section 1)."""
+
+MAXIMUM_FIELD_BYTES = 255
+"""Of what names a namespace, a key, an event, a kind of content."""
 
 HEADER_VERSION = "lh-v"
 HEADER_NAMESPACE = "lh-ns"
@@ -49,20 +54,23 @@ HTTP_NAMESPACE = "lineagehub-namespace"
 """HTTP request header by which a person who belongs to several namespaces says which is meant. It chooses, and gives no right."""
 
 KAFKA_KEY_INFO = b"lh-kafka-v1|"
-"""HKDF info prefix under which the signing key is derived from an API key's secret."""
+"""HKDF info prefix under which the HMAC key is derived from an API key's secret."""
+KAFKA_ED25519_INFO = b"lh-kafka-ed25519-v1|"
+"""The same for the Ed25519 private key."""
 
 
 class ContentKind(StrEnum):
-    """What the value of a tenant record is."""
+    """What the value of a signed record is: a tenant's, or the hub's own AUDIT."""
 
     OPENLINEAGE = "openlineage+json"
     TRACES = "otlp-traces+protobuf"
     METRICS = "otlp-metrics+protobuf"
     LOGS = "otlp-logs+protobuf"
+    AUDIT = "lineagehub-audit+json"
 
     @property
     def signal(self) -> Signal:
-        """The signal that such a value carries."""
+        """The signal that such a value carries. Raises KeyError for AUDIT, which carries none."""
         return _SIGNALS[self]
 
 
@@ -80,7 +88,7 @@ _SIGNALS = {
 }
 
 
-_FINDINGS = {signal: SOUND if signal is Signal.LINEAGE else FLAT for signal in Signal}
+_FINDINGS = {kind: SOUND if signal is Signal.LINEAGE else FLAT for kind, signal in _SIGNALS.items()}
 
 
 class BadEnvelope(ValueError):
@@ -110,11 +118,15 @@ class Envelope:
 
     def is_a(self, kind: ContentKind) -> bool:
         """Whether the value is of this kind."""
-        return self.content_kind.removesuffix(_FINDINGS[kind.signal]) == kind.value
+        return self.content_kind.removesuffix(_FINDINGS.get(kind, "")) == kind.value
+
+    def signed_message(self, topic: str, value: bytes, value_digest: bytes | None = None) -> bytes:
+        """Return what a signature is over: the length-prefixed fields, the topic and SHA-256(value)."""
+        return _message(self._fields(), topic, value_digest or hashlib.sha256(value).digest())
 
     def signature(self, signing_key: bytes, topic: str, value: bytes) -> bytes:
         """Return the HMAC-SHA256 over the length-prefixed fields, the topic and SHA-256(value). 5-6 us for 2 KiB."""
-        return _signature(signing_key, self._fields(), topic, hashlib.sha256(value).digest())
+        return hmac.digest(signing_key, self.signed_message(topic, value), "sha256")
 
     def to_headers(
         self, signing_key: bytes, topic: str, value: bytes, value_digest: bytes | None = None
@@ -123,10 +135,12 @@ class Envelope:
 
         `value_digest` is SHA-256(value) of a caller who has it already: for large values the hash is most of the work.
         """
-        fields = self._fields()
-        digest = value_digest or hashlib.sha256(value).digest()
-        signature = base64.urlsafe_b64encode(_signature(signing_key, fields, topic, digest)).rstrip(b"=")
-        return list(zip(SIGNED_HEADERS, (_VERSION, *fields, signature), strict=True))
+        return self.headers_with(hmac.digest(signing_key, self.signed_message(topic, value, value_digest), "sha256"))
+
+    def headers_with(self, signature: bytes) -> list[tuple[str, bytes]]:
+        """Return the seven headers of a record that has this signature."""
+        encoded = base64.urlsafe_b64encode(signature).rstrip(b"=")
+        return list(zip(SIGNED_HEADERS, (_VERSION, *self._fields(), encoded), strict=True))
 
     def _fields(self) -> tuple[bytes, ...]:
         """Return what is signed, in the order of SIGNED_HEADERS."""
@@ -143,7 +157,7 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
     """Read one record's headers into (envelope, signature bytes). Nothing is verified here.
 
     Raises BadEnvelope: kind "unsigned" without any `lh-` header, "unsupported" for another version, "malformed" for more
-    than 32 headers, a missing or repeated field, or a field that is not text of the expected form.
+    than 32 headers, a missing or repeated field, or a field that is not text of the expected form: one line of at most 255 bytes.
     """
     fields: dict[str, bytes] = {}
     for count, (name, value) in enumerate(headers, 1):
@@ -164,11 +178,11 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
         raise BadEnvelope("malformed", f"The envelope lacks {', '.join(missing)}.")
     try:
         envelope = Envelope(
-            namespace=fields[HEADER_NAMESPACE].decode(),
-            key_id=fields[HEADER_KEY_ID].decode(),
-            event_id=fields[HEADER_EVENT_ID].decode(),
+            namespace=_word(fields[HEADER_NAMESPACE]),
+            key_id=_word(fields[HEADER_KEY_ID]),
+            event_id=_word(fields[HEADER_EVENT_ID]),
             timestamp_ms=_digits(fields[HEADER_TIMESTAMP]),
-            content_kind=fields[HEADER_CONTENT_KIND].decode(),
+            content_kind=_word(fields[HEADER_CONTENT_KIND]),
         )
         encoded = fields[HEADER_SIGNATURE]
         signature = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
@@ -178,15 +192,31 @@ def read_headers(headers: Iterable[tuple[str, bytes]]) -> tuple[Envelope, bytes]
 
 
 def derive_signing_key(api_secret: str, key_id: str) -> bytes:
-    """Return K = HKDF-SHA256(secret, empty salt, "lh-kafka-v1|" + kid, 32 bytes) (RFC 5869): what signs records."""
+    """Return K = HKDF-SHA256(secret, empty salt, "lh-kafka-v1|" + kid, 32 bytes) (RFC 5869): what signs records by HMAC."""
+    return _derive(api_secret, KAFKA_KEY_INFO, key_id)
+
+
+def derive_ed25519_key(api_secret: str, key_id: str) -> bytes:
+    """Return the private key (RFC 8032, 32 bytes) that signs records by Ed25519: HKDF as above, "lh-kafka-ed25519-v1|" + kid."""
+    return _derive(api_secret, KAFKA_ED25519_INFO, key_id)
+
+
+def _derive(api_secret: str, info: bytes, key_id: str) -> bytes:
     pseudo_random_key = hmac.digest(bytes(32), api_secret.encode(), "sha256")
-    return hmac.digest(pseudo_random_key, KAFKA_KEY_INFO + key_id.encode() + b"\x01", "sha256")
+    return hmac.digest(pseudo_random_key, info + key_id.encode() + b"\x01", "sha256")
 
 
-def _signature(signing_key: bytes, fields: tuple[bytes, ...], topic: str, value_digest: bytes) -> bytes:
+def _message(fields: tuple[bytes, ...], topic: str, value_digest: bytes) -> bytes:
     signed = (*fields, topic.encode())
     lengths_and_fields = (part for field in signed for part in (len(field).to_bytes(4, "big"), field))
-    return hmac.digest(signing_key, b"".join((b"LH1", *lengths_and_fields, value_digest)), "sha256")
+    return b"".join((b"LH1", *lengths_and_fields, value_digest))
+
+
+def _word(text: bytes) -> str:
+    word = text.decode()
+    if len(text) > MAXIMUM_FIELD_BYTES or not word.isprintable():
+        raise ValueError(f"{word[:20]!r} is too long or not printable")
+    return word
 
 
 def _digits(text: bytes) -> int:

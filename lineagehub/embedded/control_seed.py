@@ -9,7 +9,7 @@ from lineagehub.auth.api_keys import ApiKey
 from lineagehub.auth.issuing import issue_key, new_namespace
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, SignatureAlgorithm
 from lineagehub.contract.topics import CONTROL
 from lineagehub.management.control_journal import ControlJournal
 from lineagehub.management.control_plane import ControlPlane, open_control_plane
@@ -38,9 +38,11 @@ async def issue_keys(
     note: str,
     lifetime: timedelta,
     journal: ControlJournal | None,
+    algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256,
 ) -> IssuedKeys:
     """Make the namespace unless it is there, and two fresh keys; return the keys. Raises Unavailable.
 
+    `algorithm` is how the holder of the namespace's key signs Kafka records.
     Earlier keys stay valid until they expire: a terminal that holds one goes on working after a restart.
     """
     sealer = Sealer(secret_key)
@@ -49,7 +51,9 @@ async def issue_keys(
         open_control_plane(kafka, sealer, producer, journal.append if journal else None) as control,
     ):
         record = await _namespace(control, namespace)
-        owner_key = await _put(control, issue_key(record, Role.OWNER, "dev", sealer, note, lifetime)) if record else ""
+        owner_key = ""
+        if record is not None:
+            owner_key = await _put(control, issue_key(record, Role.OWNER, "dev", sealer, note, lifetime, algorithm))
         operator_key = await _put(control, issue_key(None, Role.OPERATOR, "dev", sealer, note, lifetime))
     return IssuedKeys(owner_key, operator_key)
 

@@ -12,7 +12,7 @@ from lineagehub.auth.issuing import changed_key, issue_key
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog, Origin
 from lineagehub.contract.audit import Action
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, SignatureAlgorithm
 from lineagehub.management.audited import audited
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.refusals import (
@@ -59,12 +59,18 @@ class KeyManager:
         return record
 
     async def issue(
-        self, origin: Origin, namespace: NamespaceRecord, role: Role, note: str, lifetime: timedelta
+        self,
+        origin: Origin,
+        namespace: NamespaceRecord,
+        role: Role,
+        note: str,
+        lifetime: timedelta,
+        algorithm: SignatureAlgorithm,
     ) -> tuple[ApiKey, ApiKeyRecord]:
         """Make a key; return it in clear, to be shown once, and its record. Raises RoleTooHigh, TooManyKeys, Unavailable."""
         _require_may_issue(origin, role)
         self._require_room(namespace)
-        api_key, record = issue_key(namespace, role, self._environment, self._sealer, note, lifetime)
+        api_key, record = issue_key(namespace, role, self._environment, self._sealer, note, lifetime, algorithm)
         async with audited(self._audit, origin, Action.KEY_CREATE, record.kid, {"role": role.value}):
             await self._control.put(record)
         return api_key, record
@@ -72,7 +78,7 @@ class KeyManager:
     async def rotate(
         self, origin: Origin, namespace: NamespaceRecord, kid: str, overlap: timedelta
     ) -> tuple[ApiKey, ApiKeyRecord, ApiKeyRecord]:
-        """Make a successor with the same role, note and lifetime; the old key lives on for `overlap`. Return key, record, old record.
+        """Make a successor like it; the old key lives on for `overlap`. Return the new key, its record, and that of the old one.
 
         The successor is written first, then the old key names it: of two rotations at once one is named, and the other's key is revoked
         without ever being shown. Raises NotThere, KeyNotLive, RotationUnderway, RoleTooHigh, Unavailable.
@@ -82,7 +88,7 @@ class KeyManager:
         _require_may_issue(origin, old.role)
         lifetime = old.expires_at - old.created_at if old.expires_at else None
         api_key, record = issue_key(
-            namespace, old.role, self._environment, self._sealer, old.note, lifetime, rotated_from=kid
+            namespace, old.role, self._environment, self._sealer, old.note, lifetime, old.algorithm, rotated_from=kid
         )
         detail = {"role": old.role.value, "successor": record.kid, "overlap_seconds": round(overlap.total_seconds())}
 

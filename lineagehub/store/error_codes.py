@@ -1,4 +1,5 @@
-"""What ClickHouse's error codes mean for whoever sent the statement: again later, never with these data, or the system is wrong.
+"""What ClickHouse's error codes mean for whoever sent the statement: again later, never with these data, never so much at
+once, or the system is wrong.
 
 Numbers and names are ClickHouse's own (ErrorCodes.cpp). A code that is not listed is the system's fault, too: the caller stops, and
 nothing is dead-lettered for it.
@@ -55,6 +56,17 @@ DATA_FAULTS = {
 }
 
 
+TOO_BIG = {
+    158: "TOO_MANY_ROWS",
+    307: "TOO_MANY_BYTES",
+    396: "TOO_MANY_ROWS_OR_BYTES",
+}
+
+
+class QueryTooBig(LineageHubError):
+    """A read goes beyond what the reader's profile allows (max_rows_to_read, max_result_rows): ask for less at once."""
+
+
 class SchemaMismatch(LineageHubError):
     """ClickHouse has not the schema, or not the version, that this hub expects: stop, migrate, and nothing is lost."""
 
@@ -66,4 +78,6 @@ def error_of(code: int, text: str) -> LineageHubError:
         return Retryable(message, 1.0)
     if code in DATA_FAULTS:
         return Permanent(Reason.STORE_REJECTED, message)
+    if code in TOO_BIG:
+        return QueryTooBig(message)
     return SchemaMismatch(message)

@@ -44,6 +44,7 @@ LINEAGE_RAW_IN = _landing_table("lineage_raw_in", "lineage_event.proto")
 """Events, their bytes only."""
 LINEAGE_MODEL_IN = _landing_table("lineage_model_in", "lineage_event.proto")
 """What is derived from events only. Repeating it changes nothing, and each insert costs 0.2 CPU s: many events at once, no token."""
+AUDIT_IN = _landing_table("audit_in", "audit_entry.proto")
 OTLP_TRACES_IN = _landing_table("otlp_traces_in", "otlp_envelope.proto", "otlp_traces.proto")
 OTLP_METRICS_IN = _landing_table("otlp_metrics_in", "otlp_envelope.proto", "otlp_metrics.proto")
 OTLP_LOGS_IN = _landing_table("otlp_logs_in", "otlp_envelope.proto", "otlp_logs.proto")

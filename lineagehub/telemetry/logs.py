@@ -1,7 +1,7 @@
 """Logging, set up once per process: one JSON object a line on standard error, or readable text on a terminal.
 
 Everything goes through structlog, the standard library's loggers (aiokafka, Faust, aiohttp) included. Values are data: a line
-break or an escape sequence in one cannot forge a log line.
+break or an escape sequence in one cannot forge a log line, and an API key in one loses its secret.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import logging
 import sys
 
 import structlog
+
+from lineagehub.telemetry.redaction import redact
 
 
 def configure_logging(level: str, process: str) -> None:
@@ -21,6 +23,7 @@ def configure_logging(level: str, process: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,
+        _redact_keys,
     ]
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -46,3 +49,23 @@ def configure_logging(level: str, process: str) -> None:
     # With the broker away aiokafka logs ten errors a second; our own code says once a second that it is away.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _redact_keys(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Take the secrets of API keys out of every text of a line; its other values are written as they are, or by their repr."""
+    for name, value in event.items():
+        if not name.startswith("_"):
+            event[name] = _redacted(value)
+    return event
+
+
+def _redacted(value: object) -> object:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, int | float | None):
+        return value
+    if isinstance(value, dict):
+        return {name: _redacted(one) for name, one in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(one) for one in value]
+    return redact(repr(value))

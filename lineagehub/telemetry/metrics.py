@@ -57,6 +57,11 @@ class Metrics:
             "Faults of the hub itself, answered 503. Look for them in the log.",
             registry=registry,
         )
+        self.unaudited_denials = Counter(
+            "lineagehub_unaudited_denials_total",
+            "Denials that the audit log does not have: too many kinds at once, or Kafka was away.",
+            registry=registry,
+        )
         self.in_flight_bytes = Gauge(
             "lineagehub_http_bodies_in_flight_bytes",
             "Request bodies in memory, decoded size included.",

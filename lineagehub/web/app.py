@@ -13,11 +13,15 @@ from typing import Any
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from lineagehub.broker.audit import AuditLog
+from lineagehub.contract.topics import AUDIT
 from lineagehub.settings import Settings
 from lineagehub.telemetry.metrics import Metrics
 from lineagehub.web.bodies import BODIES, Bodies
+from lineagehub.web.denials import DENIALS, Denials
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
+from lineagehub.web.malformed_requests import quote_no_malformed_lines
 from lineagehub.web.middleware import MIDDLEWARE
 from lineagehub.web.middleware.cors import ALLOWED_ORIGINS
 from lineagehub.web.middleware.in_flight import IN_FLIGHT, RequestsInFlight
@@ -40,6 +44,7 @@ reset."""
 
 def create_app(settings: Settings, parts: Parts) -> web.Application:
     """Return the application with every endpoint of ENDPOINTS. Raises nothing but programming errors."""
+    quote_no_malformed_lines()
     metrics = Metrics()
     application = web.Application(
         middlewares=MIDDLEWARE,
@@ -61,6 +66,9 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     )
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
+    audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
+    application[DENIALS] = denials = Denials(audit, metrics)
+    application.cleanup_ctx.append(lambda _: denials.writing())
     application[READINESS] = ReadinessChecker(parts, metrics, settings.web.authentication)
     application[OPENAPI] = openapi_document(ENDPOINTS)
     application.on_response_prepare.append(security_headers(settings.web.hsts_seconds))

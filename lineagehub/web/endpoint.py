@@ -14,7 +14,7 @@ from aiohttp.web_urldispatcher import AbstractRoute
 from pydantic import BaseModel
 
 from lineagehub.contract.control import Scope
-from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, Problem
+from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, READ_PROBLEMS, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -61,9 +61,10 @@ class Endpoint:
     speaks_marquez: bool = False
 
     def all_problems(self) -> list[Problem]:
-        """Return its own problems and those that come with a scope and with a body, without repeats, by status."""
+        """Return its own problems and those that come with a scope, a read and a body, without repeats, by status."""
         problems = [
             *(CREDENTIAL_PROBLEMS if self.scope else ()),
+            *(READ_PROBLEMS if self.scope and self.method == "GET" else ()),
             *(BODY_PROBLEMS if self.request else ()),
             *self.problems,
         ]

@@ -17,6 +17,7 @@ from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
+from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
 from lineagehub.settings import Settings
@@ -26,13 +27,17 @@ from lineagehub.telemetry.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a running web, started by their owner."""
+    """The parts of a running web, started by their owner.
+
+    `clickhouse` reads, as a user who may do nothing else if the settings name one; `clickhouse_writer` is for deletions.
+    """
 
     producer: Producer
     directory: Directory
     control_view: CompactedView
     sealer: Sealer
     clickhouse: ClickHouse
+    clickhouse_writer: ClickHouse
     control: ControlPlane
     audit: AuditLog
     purger: NamespacePurger
@@ -48,6 +53,8 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
 SUBJECT = web.RequestKey("subject", str)
 """The person whose token was believed, also where he is refused then for what he asks."""
+ENDED_KEY = web.RequestKey("ended_key", ApiKeyRecord)
+"""The key that a request was refused with: one that was valid once."""
 
 
 def namespace_of(request: web.Request) -> str:

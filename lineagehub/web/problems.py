@@ -64,7 +64,8 @@ class ProblemDocument(BaseModel):
 class Refused(Exception):
     """The request is refused with a problem.
 
-    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection.
+    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection. `denied` says, for the audit log only, that the
+    refusal denies something to the caller, and why: for an answer that must not say so itself, such as 404 for what is another's.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Refused(Exception):
         retry_after_seconds: float | None = None,
         headers: Mapping[str, str] | None = None,
         close: bool = False,
+        denied: str = "",
     ) -> None:
         super().__init__(detail)
         self.problem = problem
@@ -83,6 +85,7 @@ class Refused(Exception):
         self.retry_after_seconds = retry_after_seconds
         self.headers = dict(headers or {})
         self.close = close
+        self.denied = denied
         if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_seconds is None:
             self.retry_after_seconds = RETRY_AFTER_SECONDS
 
@@ -242,6 +245,12 @@ SCHEMA_INVALID = Problem(
 TIMESTAMP_OUT_OF_RANGE = Problem(
     "timestamp-out-of-range", 422, "A time is out of range", "Check the clock and the unit of the producer."
 )
+QUERY_TOO_BIG = Problem(
+    "query-too-big",
+    422,
+    "The query reads too much",
+    "Ask for less at once: a shorter time between `from` and `to`, a smaller `depth`, a narrower filter.",
+)
 OVERLOADED = Problem(
     "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
 )
@@ -309,6 +318,7 @@ PROBLEMS: tuple[Problem, ...] = (
     MISDIRECTED_REQUEST,
     SCHEMA_INVALID,
     TIMESTAMP_OUT_OF_RANGE,
+    QUERY_TOO_BIG,
     OVERLOADED,
     UNAVAILABLE,
     STORE_BEHIND,
@@ -325,6 +335,7 @@ CREDENTIAL_PROBLEMS = (
     UNAVAILABLE,
     STARTING,
 )
+READ_PROBLEMS = (QUERY_TOO_BIG,)
 BODY_PROBLEMS = (
     INVALID_REQUEST,
     BAD_ENCODING,

@@ -101,16 +101,19 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
     settings.require_loopback_when_open(settings.web.host)
     sealer = Sealer(settings.require_secret_key())
     async with AsyncExitStack() as stack:
-        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse))
+        clickhouse = await stack.enter_async_context(ClickHouse(settings.clickhouse.of_reader()))
+        writer = await stack.enter_async_context(ClickHouse(settings.clickhouse))
         producer = await stack.enter_async_context(Producer(settings.kafka))
         people = await stack.enter_async_context(People(settings.oidc)) if settings.oidc.issuer else None
         control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
-        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT))
-        purger = NamespacePurger(settings.kafka, control, clickhouse, audit)
+        audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
+        purger = NamespacePurger(settings.kafka, control, writer, audit)
         for part in (control, purger):
             await part.start()
             stack.push_async_callback(part.stop)
-        yield Parts(producer, control.directory, control.view, sealer, clickhouse, control, audit, purger, people)
+        yield Parts(
+            producer, control.directory, control.view, sealer, clickhouse, writer, control, audit, purger, people
+        )
 
 
 @asynccontextmanager

@@ -21,6 +21,7 @@ from typing import Any, TypedDict
 from lineagehub_sdk._guard import never_raise
 
 LONGEST_SECONDS = 86_400.0
+_SECRETS = ("api_key", "kafka_sasl_password")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class LineageHubConfig:
     job_namespace: str = "default"
     transport: str = ""
     kafka_brokers: str = ""
+    kafka_security_protocol: str = "PLAINTEXT"
+    kafka_sasl_mechanism: str = "SCRAM-SHA-512"
+    kafka_sasl_username: str = ""
+    kafka_sasl_password: str = ""
+    kafka_ssl_cafile: str = ""
     timeout: float = 10.0
     batch_size: int = 100
     flush_interval: float = 0.5
@@ -41,7 +47,7 @@ class LineageHubConfig:
     disabled: bool = False
 
     def __repr__(self) -> str:
-        shown = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "api_key"}
+        shown = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _SECRETS}
         return f"LineageHubConfig({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
     @property
@@ -61,6 +67,11 @@ class ConfigurationArguments(TypedDict, total=False):
     job_namespace: str | None
     transport: str | None
     kafka_brokers: str | None
+    kafka_security_protocol: str | None
+    kafka_sasl_mechanism: str | None
+    kafka_sasl_username: str | None
+    kafka_sasl_password: str | None
+    kafka_ssl_cafile: str | None
     timeout: float | None
     batch_size: int | None
     flush_interval: float | None
@@ -103,6 +114,11 @@ _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
     "job_namespace": (("LINEAGEHUB_JOB_NAMESPACE", "OPENLINEAGE_NAMESPACE"), _text),
     "transport": (("LINEAGEHUB_TRANSPORT",), _text),
     "kafka_brokers": (("LINEAGEHUB_KAFKA_BROKERS",), _text),
+    "kafka_security_protocol": (("LINEAGEHUB_KAFKA_SECURITY_PROTOCOL",), _text),
+    "kafka_sasl_mechanism": (("LINEAGEHUB_KAFKA_SASL_MECHANISM",), _text),
+    "kafka_sasl_username": (("LINEAGEHUB_KAFKA_SASL_USERNAME",), _text),
+    "kafka_sasl_password": (("LINEAGEHUB_KAFKA_SASL_PASSWORD",), str),
+    "kafka_ssl_cafile": (("LINEAGEHUB_KAFKA_SSL_CAFILE",), _text),
     "timeout": (("LINEAGEHUB_TIMEOUT", "LINEAGE_HUB_TIMEOUT"), _timeout),
     "batch_size": (("LINEAGEHUB_BATCH_SIZE", "LINEAGE_HUB_BATCH_SIZE"), _count),
     "flush_interval": (("LINEAGEHUB_FLUSH_INTERVAL", "LINEAGE_HUB_FLUSH_INTERVAL"), _seconds),

@@ -12,20 +12,24 @@ import contextlib
 import logging
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, TopicAuthorizationFailedError
 
-from lineagehub_sdk.errors import TransportUnavailable
+from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
     from lineagehub_sdk.transports.kafka import Record
 
 T = TypeVar("T")
+
+SECURITY_PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 LARGEST_RECORD_BYTES = 9 * 1024 * 1024
 """What the topic of lineage events takes; topics of telemetry take less, and their broker says so."""
@@ -38,7 +42,9 @@ class KafkaProducer:
     """Writes records. May be called by one thread after the other, and by a forked child."""
 
     def __init__(self, config: LineageHubConfig) -> None:
+        """Raises TransportRefused for settings of the connection that cannot be."""
         self._config = config
+        self._security = _security_arguments(config)
         self._inherited: list[object] = []
         self._loop: _Loop | None = None
         self._producer: AIOKafkaProducer | None = None
@@ -84,6 +90,16 @@ class KafkaProducer:
         except TimeoutError as error:
             await self._discard()
             raise TransportUnavailable(f"Kafka did not acknowledge within {self._config.timeout:g} s") from error
+        except TopicAuthorizationFailedError as error:
+            await self._discard()
+            raise TransportUnavailable(
+                f"Kafka does not let {self._user} write there ({error!r}); "
+                "an operator of the hub does: lineagehub kafka acls NAMESPACE --apply"
+            ) from error
+        except KafkaConnectionError as error:
+            await self._discard()
+            # aiokafka tells no broker that is away from one that refuses the password.
+            raise TransportUnavailable(f"Kafka does not answer, or refuses {self._user} ({error!r})") from error
         except (KafkaError, OSError) as error:
             await self._discard()
             raise TransportUnavailable(f"Kafka does not take the records ({error!r})") from error
@@ -100,6 +116,7 @@ class KafkaProducer:
     async def _connect_as(self, *, idempotent: bool) -> AIOKafkaProducer:
         producer = AIOKafkaProducer(
             bootstrap_servers=self._config.kafka_brokers,
+            **self._security,
             acks="all",
             enable_idempotence=idempotent,
             linger_ms=5,
@@ -114,11 +131,44 @@ class KafkaProducer:
             raise
         return producer
 
+    @property
+    def _user(self) -> str:
+        return f"the user {self._config.kafka_sasl_username!r}" if "sasl_mechanism" in self._security else "us"
+
     async def _discard(self) -> None:
         """Close the producer. One that failed may be beyond repair (a lost sequence, a dead sender task): the next send makes another."""
         producer, self._producer = self._producer, None
         if producer is not None:
             await _stop(producer)
+
+
+def _security_arguments(config: LineageHubConfig) -> dict[str, Any]:
+    """Return what aiokafka is told of TLS and SASL. A value that cannot be is refused: to go on without would send in clear."""
+    protocol = config.kafka_security_protocol.upper()
+    if protocol not in SECURITY_PROTOCOLS:
+        raise TransportRefused(
+            f"LINEAGEHUB_KAFKA_SECURITY_PROTOCOL is {protocol!r}; it is one of {', '.join(SECURITY_PROTOCOLS)}"
+        )
+    arguments: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.endswith("SSL"):
+        try:
+            arguments["ssl_context"] = ssl.create_default_context(cafile=config.kafka_ssl_cafile or None)
+        except OSError as error:
+            raise TransportRefused(f"LINEAGEHUB_KAFKA_SSL_CAFILE cannot be read: {error}") from error
+    if protocol.startswith("SASL"):
+        if config.kafka_sasl_mechanism not in SASL_MECHANISMS:
+            raise TransportRefused(
+                f"LINEAGEHUB_KAFKA_SASL_MECHANISM is {config.kafka_sasl_mechanism!r}; "
+                f"it is one of {', '.join(SASL_MECHANISMS)}"
+            )
+        if not (config.kafka_sasl_username and config.kafka_sasl_password):
+            raise TransportRefused(
+                f"{protocol} needs LINEAGEHUB_KAFKA_SASL_USERNAME and LINEAGEHUB_KAFKA_SASL_PASSWORD"
+            )
+        arguments["sasl_mechanism"] = config.kafka_sasl_mechanism
+        arguments["sasl_plain_username"] = config.kafka_sasl_username
+        arguments["sasl_plain_password"] = config.kafka_sasl_password
+    return arguments
 
 
 class _Loop(asyncio.SelectorEventLoop):

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 OPENLINEAGE_EVENTS = "openlineage-events"
@@ -24,28 +24,44 @@ HTTP_TRACES_PATH = "/v1/traces"
 MAXIMUM_EVENTS_A_REQUEST = 1_000
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+ED25519 = "ed25519"
 KEY_ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
 
 
-def split_api_key(api_key: str) -> tuple[str, str]:
-    """Return (key id, secret) of `lh_<environment>_<kid>_<secret><crc>`. Raises ValueError for a key that is none or mistyped."""
+Sign = Callable[[bytes], bytes]
+"""Returns the signature of a message."""
+
+
+def split_api_key(api_key: str) -> tuple[str, str, str]:
+    """Return (algorithm, key id, secret) of `lh_<environment>_[ed25519_]<kid>_<secret><crc>`; the algorithm is "" for HMAC.
+
+    Raises ValueError for a key that is none or mistyped.
+    """
     parts = api_key.split("_")
     body, check = api_key[:-CHECKSUM_LENGTH], api_key[-CHECKSUM_LENGTH:]
-    well_formed = len(parts) == 4 and parts[0] == "lh" and len(parts[2]) == KEY_ID_LENGTH
+    algorithm = parts.pop(2) if len(parts) == 5 else ""
+    well_formed = len(parts) == 4 and parts[0] == "lh" and algorithm in ("", ED25519) and len(parts[2]) == KEY_ID_LENGTH
     if not well_formed or len(parts[3]) != SECRET_LENGTH + CHECKSUM_LENGTH or _checksum(body) != check:
         raise ValueError("The API key is not one of LineageHub's, or was mistyped.")
-    return parts[2], parts[3][:SECRET_LENGTH]
+    return algorithm, parts[2], parts[3][:SECRET_LENGTH]
 
 
-def signing_key(api_key: str) -> tuple[str, bytes]:
-    """Return (key id, the key that signs Kafka records): HKDF-SHA256 of the secret."""
-    kid, secret = split_api_key(api_key)
-    pseudo_random_key = hmac.digest(bytes(32), secret.encode(), "sha256")
-    return kid, hmac.digest(pseudo_random_key, b"lh-kafka-v1|" + kid.encode() + b"\x01", "sha256")
+def signer(api_key: str) -> tuple[str, Sign]:
+    """Return (key id, what signs Kafka records with it). The key that signs is HKDF-SHA256 of the secret.
+
+    Raises ValueError for a key that is none or mistyped, ImportError for one of Ed25519 without the package cryptography.
+    """
+    algorithm, kid, secret = split_api_key(api_key)
+    if algorithm == ED25519:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        return kid, Ed25519PrivateKey.from_private_bytes(_derive(secret, b"lh-kafka-ed25519-v1|", kid)).sign
+    key = _derive(secret, b"lh-kafka-v1|", kid)
+    return kid, lambda message: hmac.digest(key, message, "sha256")
 
 
 def signed_headers(
-    *, key: bytes, namespace: str, kid: str, event_id: str, timestamp_ms: int, kind: str, topic: str, value: bytes
+    *, sign: Sign, namespace: str, kid: str, event_id: str, timestamp_ms: int, kind: str, topic: str, value: bytes
 ) -> list[tuple[str, bytes]]:
     """Return the seven headers of a signed record (envelope version 1)."""
     message = bytearray(b"LH1")
@@ -53,7 +69,7 @@ def signed_headers(
         encoded = field.encode()
         message += struct.pack(">I", len(encoded)) + encoded
     message += hashlib.sha256(value).digest()
-    signature = base64.urlsafe_b64encode(hmac.digest(key, bytes(message), "sha256")).rstrip(b"=")
+    signature = base64.urlsafe_b64encode(sign(bytes(message))).rstrip(b"=")
     return [
         ("lh-v", b"1"),
         ("lh-ns", namespace.encode()),
@@ -94,6 +110,11 @@ def _ancestor_job(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def _named(kind: str, entity: Mapping[str, Any]) -> bytes:
     return f"{kind}:{entity['namespace']}/{entity['name']}".encode()
+
+
+def _derive(secret: str, info: bytes, kid: str) -> bytes:
+    pseudo_random_key = hmac.digest(bytes(32), secret.encode(), "sha256")
+    return hmac.digest(pseudo_random_key, info + kid.encode() + b"\x01", "sha256")
 
 
 def _checksum(body: str) -> str:

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import lineage_graph, lineage_store, results, telemetry_store, web_otlp
+from tests.bench import lineage_graph, lineage_store, results, telemetry_store, verification, web_otlp
 from tests.bench.stack import BROKERS
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "telemetry_store": telemetry_store,
     "lineage_store": lineage_store,
     "lineage_graph": lineage_graph,
+    "verification": verification,
 }
 
 
@@ -31,9 +32,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="web_otlp: how long the load of one round lasts.")
     parser.add_argument("--spans", type=int, help="telemetry_store: spans of one round.")
     parser.add_argument("--events", type=int, help="lineage_store: events of one round.")
-    parser.add_argument("--sizes", type=_sizes, help="Spans a request or record, separated by commas.")
+    parser.add_argument(
+        "--sizes", type=_sizes, help="Spans a request or record (verification: bytes a record), separated by commas."
+    )
     parser.add_argument("--requests", type=int, help="lineage_graph: reads of one round and case.")
     parser.add_argument("--runs", type=_sizes, help="lineage_graph: runs a job, separated by commas.")
+    parser.add_argument("--records", type=int, help="verification: records of one round.")
     parser.add_argument("--json", action="store_true", help="Print the whole result as JSON.")
     parser.add_argument("--keep", action="store_true", help="Write the result to tests/bench/results/.")
     asked = parser.parse_args()

@@ -13,6 +13,7 @@ import pkgutil
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,13 @@ from lineagehub_agents.sinks.marquez.sink import MarquezSink
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lineagehub.broker.topics import apply_topics
+from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import Permanent, Retryable
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import OTLP_TRACES_IN
+from lineagehub.store.landing import AUDIT_IN, OTLP_TRACES_IN
 from lineagehub.store.migrate import apply
 from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_embedded_clickhouse
@@ -69,9 +71,24 @@ def _spans(marker: str) -> bytes:
     return request.SerializeToString()
 
 
+def _audit_entry(marker: str) -> bytes:
+    entry = AuditEntry(
+        id=uuid.uuid4(),
+        at=datetime.now(UTC),
+        namespace="team-a",
+        actor=Actor(cli_user="tester"),
+        action=Action.ACCESS,
+        target=marker,
+        outcome=Outcome.DENIED,
+        request_id=marker,
+    )
+    return entry.model_dump_json().encode()
+
+
 _CLICKHOUSE_SINKS: dict[str, Callable[[ClickHouse], Sink]] = {
     "lineage": LineageSink,
     "traces": lambda client: ClickHouseSink(client, OTLP_TRACES_IN),
+    "audit": lambda client: ClickHouseSink(client, AUDIT_IN),
 }
 
 
@@ -81,6 +98,7 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
     count = {
         "lineage": "SELECT count() AS n FROM lineage_events WHERE JobName = {marker:String}",
         "traces": "SELECT count() AS n FROM otel_traces WHERE SpanName = {marker:String}",
+        "audit": "SELECT count() AS n FROM audit_log WHERE Target = {marker:String}",
     }[table]
     with start_embedded_clickhouse(directory) as server:
         settings = ClickHouseSettings(url=server.url)
@@ -93,7 +111,7 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
             absent = new_sink(ClickHouse(ClickHouseSettings(url="http://127.0.0.1:1")))
             # A field of the envelope's last message that ends too early: what upb refuses before it ever comes here.
             bad = b"\x0a\x7f"
-            good = _event if table == "lineage" else _spans
+            good = {"lineage": _event, "traces": _spans, "audit": _audit_entry}[table]
             sink = new_sink(ClickHouse(settings))
             yield Subject(sink, absent, good, bad if table == "traces" else b"\xff", stored)
 
@@ -122,6 +140,7 @@ Factory = Callable[[Path], contextlib.AbstractAsyncContextManager[Subject]]
 SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
     "clickhouse lineage": (LineageSink, lambda directory: _clickhouse(directory, "lineage")),
     "clickhouse traces": (ClickHouseSink, lambda directory: _clickhouse(directory, "traces")),
+    "clickhouse audit": (ClickHouseSink, lambda directory: _clickhouse(directory, "audit")),
     "marquez": (MarquezSink, _marquez),
 }
 
@@ -169,10 +188,8 @@ async def test_a_batch_that_is_sent_again_adds_nothing(subject: Subject) -> None
 async def test_data_that_can_never_be_taken_are_refused_with_their_batch_or_by_themselves(
     subject: Subject, request: pytest.FixtureRequest
 ) -> None:
-    if request.node.callspec.id == "clickhouse lineage":
-        pytest.skip(
-            "its landing table takes any bytes as the event's text; what is no JSON is refused by the processor"
-        )
+    if request.node.callspec.id in ("clickhouse lineage", "clickhouse audit"):
+        pytest.skip("its landing table takes any bytes as the text; what is no JSON is refused by the processor")
     marker = uuid.uuid4().hex
     with pytest.raises(SomeRefused if subject.judges_each else Permanent) as caught:
         await subject.sink.send(_batch(subject.good(marker), subject.bad))

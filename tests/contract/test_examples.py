@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lineagehub import contract
 from lineagehub.auth.api_keys import parse_api_key
+from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.contract.audit import AuditEntry
 from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRecord
 from lineagehub.contract.dead_letter import HEADER_REASON, DeadLetter
@@ -47,6 +48,7 @@ class Example:
         self.key: bytes | None = document["key"].encode() if document["key"] is not None else None
         self.headers = [(name, value.encode()) for name, value in document["headers"]]
         self.signed_with: str | None = document.get("signed_with")
+        self.secret_key: str = document.get("signed_with_secret_key", "")
         if "value_base64" in document:
             self.value: bytes | None = base64.b64decode(document["value_base64"])
         else:
@@ -143,6 +145,16 @@ def test_an_audit_entry_is_keyed_by_namespace_and_names_a_key_a_person_or_a_user
     assert example.key == entry.namespace.encode()
     actor = entry.actor
     assert [actor.key_id, actor.subject, actor.cli_user].count(None) == 2
+
+
+@examples_of("lineagehub-audit")
+def test_an_audit_entry_is_signed_by_the_hub_under_its_own_id(example: Example) -> None:
+    envelope, signature = read_headers(example.headers)
+    entry = AuditEntry.model_validate_json(example.value or b"")
+    assert (envelope.namespace, envelope.event_id) == (entry.namespace, str(entry.id))
+    assert (envelope.key_id, envelope.content_kind) == (HUB_KEY_ID, ContentKind.AUDIT)
+    signing_key = derive_signing_key(example.secret_key, HUB_KEY_ID)
+    assert signature == envelope.signature(signing_key, example.topic, example.value or b"")
 
 
 @examples_of("lineagehub-marquez-forwarded")

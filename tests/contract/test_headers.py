@@ -36,7 +36,7 @@ def signed_headers(**changes: bytes | None) -> list[tuple[str, Any]]:
     return [(name, changes.get(name.removeprefix("lh-"), value)) for name, value in headers.items()]
 
 
-fields = st.text(st.characters(codec="utf-8"), min_size=1, max_size=40)
+fields = st.text(st.characters(codec="utf-8").filter(str.isprintable), min_size=1, max_size=40)
 
 
 @given(fields, fields, fields, st.integers(0, 10**15 - 1), st.binary(max_size=100))
@@ -114,6 +114,10 @@ def test_the_signature_can_be_made_by_hand_from_its_description() -> None:
         (signed_headers(ts="١٢٣".encode()), "malformed"),
         (signed_headers(ns=b"\xff\xfe"), "malformed"),
         (signed_headers(id=b"\xed\xa0\x80"), "malformed"),
+        (signed_headers(id=b"a\r\nlh-ns: other"), "malformed"),
+        (signed_headers(ns=b"analytics\0"), "malformed"),
+        (signed_headers(ct=b"\x1b[2J"), "malformed"),
+        (signed_headers(id=b"a" * 256), "malformed"),
         (signed_headers(sig=b"not base64!"), "malformed"),
         (signed_headers(sig=b"abcde"), "malformed"),
         ([("x", b"")] * (MAXIMUM_HEADERS + 1), "malformed"),
@@ -134,12 +138,6 @@ def test_a_null_header_value_is_a_missing_field(name: str) -> None:
     with pytest.raises(BadEnvelope, match=f"lacks {name}") as caught:
         read_headers(headers)  # type: ignore[arg-type]  # Kafka allows null values, and aiokafka passes them on.
     assert caught.value.kind == "malformed"
-
-
-def test_line_breaks_in_a_field_are_data() -> None:
-    read, _ = read_headers(signed_headers(id=b"a\r\nlh-ns: other"))
-    assert read.event_id == "a\r\nlh-ns: other"
-    assert read.namespace == "analytics"
 
 
 @given(

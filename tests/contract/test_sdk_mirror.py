@@ -16,7 +16,9 @@ from lineagehub_sdk.transports._transport import PreparedEvent
 from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
+from lineagehub.auth.signature_keys import stored_key, verification_key
 from lineagehub.contract import keys, topics
+from lineagehub.contract.control import SignatureAlgorithm
 from lineagehub.contract.headers import ContentKind, Envelope, derive_signing_key, read_headers
 from lineagehub.web.endpoints import ENDPOINTS
 from lineagehub.web.receivers.lineage_event import MAXIMUM_EVENTS
@@ -47,14 +49,14 @@ def test_routes_and_limits_are_the_hubs() -> None:
     assert _wire.MAXIMUM_EVENTS_A_REQUEST == MAXIMUM_EVENTS
 
 
-def test_signing_keys_and_headers_are_the_hubs() -> None:
-    key = make_api_key("dev")
-    kid, signing_key = _wire.signing_key(key.text)
-    assert (kid, signing_key) == (key.kid, derive_signing_key(key.secret, key.kid))
+@pytest.mark.parametrize("algorithm", SignatureAlgorithm)
+def test_keys_and_headers_are_the_hubs(algorithm: SignatureAlgorithm) -> None:
+    key = make_api_key("dev", algorithm)
+    kid, sign = _wire.signer(key.text)
+    assert kid == key.kid
     envelope = Envelope("team-a", kid, "0" * 32, 1_700_000_000_000, ContentKind.OPENLINEAGE.value)
-    ours = envelope.to_headers(signing_key, "openlineage-events", b"{}")
-    assert ours == _wire.signed_headers(
-        key=signing_key,
+    headers = _wire.signed_headers(
+        sign=sign,
         namespace="team-a",
         kid=kid,
         event_id="0" * 32,
@@ -63,14 +65,25 @@ def test_signing_keys_and_headers_are_the_hubs() -> None:
         topic="openlineage-events",
         value=b"{}",
     )
+    read, signature = read_headers(headers)
+    assert read == envelope
+    assert headers == envelope.headers_with(signature)
+    assert verification_key(algorithm, stored_key(key)).has_signed(envelope, "openlineage-events", b"{}", signature)
+    if algorithm is SignatureAlgorithm.HMAC_SHA256:
+        assert headers == envelope.to_headers(derive_signing_key(key.secret, key.kid), "openlineage-events", b"{}")
 
 
 def test_a_mistyped_key_is_refused_as_the_hub_refuses_it() -> None:
-    key = make_api_key("dev").text
-    mistyped = key[:-1] + ("a" if key[-1] != "a" else "b")
-    assert parse_api_key(mistyped) is None
-    with pytest.raises(ValueError, match="mistyped"):
-        _wire.split_api_key(mistyped)
+    hmac_key, ed25519_key = (make_api_key("dev", algorithm).text for algorithm in SignatureAlgorithm)
+    for mistyped in (
+        hmac_key[:-1] + ("a" if hmac_key[-1] != "a" else "b"),
+        hmac_key.replace("lh_dev_", "lh_dev_ed25519_"),
+        ed25519_key.replace("ed25519_", ""),
+        ed25519_key.replace("ed25519", "ed25518"),
+    ):
+        assert parse_api_key(mistyped) is None
+        with pytest.raises(ValueError, match="mistyped"):
+            _wire.split_api_key(mistyped)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +119,8 @@ def test_golden_messages_of_every_released_sdk_are_verified_by_this_hub(path: Pa
     key = parse_api_key(message["api_key"])
     assert key is not None
     envelope, signature = read_headers([(name, text.encode()) for name, text in message["headers"]])
-    assert envelope.signature(derive_signing_key(key.secret, key.kid), message["topic"], value) == signature
+    verifying = verification_key(key.algorithm, stored_key(key))
+    assert verifying.has_signed(envelope, message["topic"], value, signature)
     assert envelope.content_kind in set(ContentKind)
 
 
@@ -115,9 +129,9 @@ def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> 
     message = json.loads(path.read_text())
     value = base64.b64decode(message["value"])
     fields = dict(message["headers"])
-    kid, signing_key = _wire.signing_key(message["api_key"])
+    kid, sign = _wire.signer(message["api_key"])
     headers = _wire.signed_headers(
-        key=signing_key,
+        sign=sign,
         namespace=fields["lh-ns"],
         kid=kid,
         event_id=fields["lh-id"],

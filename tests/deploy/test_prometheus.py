@@ -19,6 +19,7 @@ from tests.support.grafana.dashboards import read_dashboards
 from tests.support.missing import skip_or_fail
 
 CONFIGURATION = ROOT / "deploy" / "prometheus" / "prometheus.yml"
+ALERTS = CONFIGURATION.with_name("alerts.yml")
 ENDINGS = {"counter": ["_total"], "gauge": [""], "histogram": ["_bucket", "_sum", "_count"]}
 OF_PROMETHEUS = {"job", "instance", "le"}
 EXPRESSIONS = [
@@ -51,6 +52,27 @@ def test_every_metric_and_label_of_a_dashboard_is_exported(place: str, expressio
     labels = {label for names in re.findall(r"\bby \(([^)]*)\)", expression) for label in re.split(r",\s*", names)}
     labels |= set(re.findall(r"(\w+)\s*=~?\"", expression))
     assert labels <= OF_PROMETHEUS.union(*(exported[metric] for metric in metrics))
+
+
+def _alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(ALERTS.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+@pytest.mark.parametrize("alert", _alerts(), ids=lambda alert: alert["alert"])
+def test_every_alert_asks_for_what_is_exported_and_says_what_to_do(alert: dict[str, Any]) -> None:
+    exported = _exported()
+    metrics = re.findall(r"\blineagehub_\w+", alert["expr"])
+    assert metrics
+    assert set(metrics) <= exported.keys()
+    assert set(re.findall(r"(\w+)=\"", alert["expr"])) <= set().union(*(exported[metric] for metric in metrics))
+    assert alert["annotations"].keys() == {"summary", "next"}
+
+
+def test_promtool_reads_the_alerts_and_prometheus_does(compose: dict[str, Any]) -> None:
+    assert yaml.safe_load(CONFIGURATION.read_text())["rule_files"] == [ALERTS.name]
+    assert any(ALERTS.name in volume for volume in compose["services"]["prometheus"]["volumes"])
+    assert f"{len(_alerts())} rules found" in _promtool("check", "rules", str(ALERTS))
 
 
 def test_scraped_services_run_the_hub_where_it_listens(compose: dict[str, Any]) -> None:

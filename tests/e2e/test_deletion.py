@@ -75,6 +75,7 @@ def test_the_command_says_what_there_is_and_deletes_it(hub: Hub) -> None:
             *("lineage", "delete", f"namespace:{namespace}", "--namespace", "demo", *options),
             LINEAGEHUB_KAFKA_BROKERS=hub.ready["kafka"],
             LINEAGEHUB_KAFKA_IDEMPOTENT="false",
+            LINEAGEHUB_SECRET_KEY=(hub.data / "secret.key").read_text().strip(),
             LINEAGEHUB_CLICKHOUSE_URL=hub.ready["clickhouse"],
         )
         return result.returncode, result.stdout, result.stderr

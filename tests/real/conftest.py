@@ -10,6 +10,8 @@ from tests.e2e.test_kill_telemetry import Scale
 from tests.support import bound_topics
 from tests.support.hub import Hub, start_hub
 from tests.support.kafka import Kafka, kafka_or_skip
+from tests.support.secured_hub import SecuredHub, start_secured_hub
+from tests.support.secured_kafka import secured_kafka_or_skip
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +26,16 @@ def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]
     """A hub on real Kafka."""
     directory = tmp_path_factory.mktemp("hub")
     with start_hub(directory, "--kafka", kafka.bootstrap, settings=bound_topics.SETTINGS) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredHub]:
+    """A hub on Apache Kafka with SASL/SCRAM and ACLs, and two tenants."""
+    with (
+        secured_kafka_or_skip(tmp_path_factory.mktemp("secured-kafka")) as kafka,
+        start_secured_hub(kafka, tmp_path_factory.mktemp("secured-hub")) as running,
+    ):
         yield running
 
 

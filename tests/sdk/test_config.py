@@ -65,7 +65,7 @@ def test_strict_mode_raises_for_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_configuration_never_shows_the_key() -> None:
-    assert "secret" not in repr(LineageHubConfig(api_key="secret"))
+    assert "secret" not in repr(LineageHubConfig(api_key="secret", kafka_sasl_password="secret"))
 
 
 def test_blanks_around_a_key_are_not_part_of_it() -> None:

@@ -29,6 +29,7 @@ from opentelemetry.trace import SpanContext
 
 from lineagehub.auth.api_keys import make_api_key
 from lineagehub.broker.topics import apply_topics
+from lineagehub.contract.control import SignatureAlgorithm
 from lineagehub.contract.headers import derive_signing_key, read_headers
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
 from tests.support.hub import clean_environment
@@ -270,6 +271,13 @@ def _span(number: int, text: str) -> ReadableSpan:
         ({"kafka_brokers": ""}, "LINEAGEHUB_KAFKA_BROKERS"),
         ({"api_key": ""}, "LINEAGEHUB_API_KEY"),
         ({"api_key": KEY.text[:-1]}, "mistyped"),
+        ({"kafka_security_protocol": "TLS"}, "LINEAGEHUB_KAFKA_SECURITY_PROTOCOL is 'TLS'"),
+        ({"kafka_security_protocol": "SSL", "kafka_ssl_cafile": "/no/such/file"}, "LINEAGEHUB_KAFKA_SSL_CAFILE"),
+        ({"kafka_security_protocol": "SASL_SSL"}, "LINEAGEHUB_KAFKA_SASL_USERNAME"),
+        (
+            {"kafka_security_protocol": "SASL_SSL", "kafka_sasl_mechanism": "GSSAPI"},
+            "LINEAGEHUB_KAFKA_SASL_MECHANISM is 'GSSAPI'",
+        ),
     ],
 )
 def test_what_is_missing_is_named(config: dict[str, str], words: str) -> None:
@@ -285,6 +293,13 @@ def test_without_aiokafka_the_command_that_installs_it_is_shown(
     _emit("job")
     assert sdk.flush(10)
     assert "pip install 'lineagehub-sdk[kafka]'" in caplog.text
+
+
+def test_without_cryptography_a_key_of_ed25519_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric.ed25519", None)
+    with pytest.raises(TransportRefused, match=r"pip install 'lineagehub-sdk\[kafka,ed25519\]'"):
+        Signer(LineageHubConfig(**_configuration(api_key=make_api_key("dev", SignatureAlgorithm.ED25519).text)))
+    Signer(LineageHubConfig(**_configuration()))
 
 
 def test_a_signer_writes_nothing_of_the_key_but_its_public_id() -> None:

@@ -36,17 +36,20 @@ class EmbeddedClickHouse:
         self.process.wait(STOP_SECONDS)
 
 
-def server_command(data_dir: Path) -> list[str]:
+MODULE = "lineagehub.embedded.clickhouse"
+
+
+def server_command(data_dir: Path, module: str = MODULE) -> list[str]:
     """Return the command line of a server on a free port."""
-    return [sys.executable, "-m", "lineagehub.embedded.clickhouse", "--data", str(data_dir), "--port", "0"]
+    return [sys.executable, "-m", module, "--data", str(data_dir), "--port", "0"]
 
 
 @contextlib.contextmanager
 def start_embedded_clickhouse(
-    data_dir: Path, working_directory: Path | None = None, *arguments: str
+    data_dir: Path, working_directory: Path | None = None, *arguments: str, module: str = MODULE
 ) -> Iterator[EmbeddedClickHouse]:
     """Start a server on a free port and wait until it listens; stop it at the end. `arguments` are added to the command."""
-    command = [*server_command(data_dir), *arguments]
+    command = [*server_command(data_dir, module), *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=working_directory)
     assert process.stdout is not None
     try:

@@ -1,4 +1,4 @@
-"""Real Apache Kafka 4 for tests: KRaft, one node, jars from Maven Central, no containers.
+"""Real Apache Kafka 4 for tests: KRaft, one node, jars from Maven Central, no containers; one with authentication: secured_kafka.py.
 
 Needs Java 17 and Maven. Where they are missing the tests skip and say so; in CI that is a failure.
 """
@@ -22,8 +22,10 @@ from tests.support.waiting import wait_until
 VERSION = "4.3.1"
 POM = Path(__file__).with_name("kafka_pom.xml")
 JARS = Path(os.environ.get("LINEAGEHUB_TEST_KAFKA_HOME", Path.home() / ".cache" / "lineagehub" / f"kafka-{VERSION}"))
-START_SECONDS = 60
+START_SECONDS = 120
 MAVEN_SECONDS = 900
+CLUSTER_ID = "lineagehub-test-cluster"
+"""Of every node: each is a cluster of its own, and making a random one costs a start of Java."""
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -111,19 +113,8 @@ class Kafka:
 @contextlib.contextmanager
 def start_kafka(directory: Path) -> Iterator[Kafka]:
     """Start a fresh node in `directory`; stop it at the end. Raises KafkaMissing."""
-    _fetch_jars()
-    port, controller = _free_ports()
-    properties = directory / "server.properties"
-    properties.write_text(PROPERTIES.format(port=port, controller=controller, directory=directory))
-    cluster = subprocess.run(
-        [*_java(), "kafka.tools.StorageTool", "random-uuid"], capture_output=True, text=True, check=True, timeout=60
-    ).stdout.split()[-1]
-    subprocess.run(
-        [*_java(), "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties)],
-        capture_output=True,
-        check=True,
-        timeout=60,
-    )
+    port, controller = free_ports(2)
+    format_node(directory, PROPERTIES.format(port=port, controller=controller, directory=directory))
     kafka = Kafka(directory, port)
     try:
         kafka.start()
@@ -135,12 +126,32 @@ def start_kafka(directory: Path) -> Iterator[Kafka]:
 @contextlib.contextmanager
 def kafka_or_skip(directory: Path) -> Iterator[Kafka]:
     """Start Kafka, or skip with the reason; in CI, or with LINEAGEHUB_REQUIRE_REAL=1, fail instead."""
+    jars_or_skip()
+    with start_kafka(directory) as kafka:
+        yield kafka
+
+
+def jars_or_skip() -> None:
+    """Fetch the jars, or skip with the reason; in CI, or with LINEAGEHUB_REQUIRE_REAL=1, fail instead."""
     try:
         _fetch_jars()
     except KafkaMissing as missing:
         skip_or_fail(str(missing))
-    with start_kafka(directory) as kafka:
-        yield kafka
+
+
+def format_node(directory: Path, properties: str, *arguments: str) -> None:
+    """Write the properties of a node and format its log directories; `arguments` go to StorageTool. Raises KafkaMissing."""
+    _fetch_jars()
+    path = directory / "server.properties"
+    path.write_text(properties)
+    run_tool("kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID, "-c", str(path), *arguments)
+
+
+def run_tool(main_class: str, *arguments: str) -> str:
+    """Run one of Kafka's own commands, by the class behind its script; return what it printed."""
+    done = subprocess.run([*_java(), main_class, *arguments], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _fetch_jars() -> None:
@@ -164,12 +175,14 @@ def _java(*options: str) -> list[str]:
     return ["java", *options, "-cp", f"{JARS}/*"]
 
 
-def _free_ports() -> tuple[int, int]:
-    # Both are held at once: one after the other, they can be the same.
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return int(first.getsockname()[1]), int(second.getsockname()[1])
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on."""
+    # All are held at once: one after the other, they can be the same.
+    with contextlib.ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in sockets]
 
 
 def die_with_parent() -> None:

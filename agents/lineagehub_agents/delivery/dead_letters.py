@@ -7,6 +7,7 @@ import structlog
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.dead_letter import HEADER_NULL_VALUE, DeadLetter
 from lineagehub.contract.namespaces import OPERATOR_LANE
+from lineagehub.telemetry.redaction import redact_bytes
 from lineagehub_agents.delivery.records import Record, Rejected
 
 log = structlog.get_logger(__name__)
@@ -33,10 +34,10 @@ class DeadLetters:
         headers = letter.to_headers()
         if record.value is None:
             headers.append((HEADER_NULL_VALUE, b"1"))
+        # The value is kept as it is; an API key that stands in a header by mistake need not be.
+        headers = [(name, redact_bytes(value) if value else value) for name, value in (*headers, *record.headers[:64])]
         lane = rejection.namespace or OPERATOR_LANE
-        await self._producer.send(
-            self._topic, record.value or b"", key=lane.encode(), headers=[*headers, *record.headers[:64]]
-        )
+        await self._producer.send(self._topic, record.value or b"", key=lane.encode(), headers=headers)
         log.warning(
             "A record was dead-lettered.",
             reason=rejection.reason.value,

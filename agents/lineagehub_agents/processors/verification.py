@@ -7,16 +7,16 @@ Shared by all processors. Works from memory: the directory of keys is kept curre
 
 from __future__ import annotations
 
-import hmac
 from datetime import UTC, datetime
 
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import HUB_KEY_ID
+from lineagehub.auth.signature_keys import VerificationKey
 from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, ROLE_SCOPES, Scope
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
-from lineagehub.settings import KafkaSettings
+from lineagehub.settings import AuditSettings, KafkaSettings
 from lineagehub_agents.delivery.records import Record, Rejected
 
 OLDEST_MS = 24 * 3_600_000
@@ -36,7 +36,10 @@ _REASONS = {
 class Verifier:
     """Proves the writer of records. Never blocks."""
 
-    def __init__(self, directory: Directory, kafka: KafkaSettings) -> None:
+    def __init__(
+        self, directory: Directory, kafka: KafkaSettings, audit_retention_days: int = AuditSettings().retention_days
+    ) -> None:
+        self.audit_retention_days = audit_retention_days
         self._directory = directory
         self._bound_topics = kafka.bound_topics
         self._open_namespace = kafka.open_namespace if kafka.trust == "open" else ""
@@ -69,9 +72,8 @@ class Verifier:
             if error.kind == "unsigned" and namespace:
                 return _open_envelope(record, namespace, kind)
             raise Rejected(_REASONS[error.kind], str(error)) from error
-        signing_key = self._signing_key(envelope)
-        expected = envelope.signature(signing_key, record.partition.topic, record.value)
-        if not hmac.compare_digest(expected, signature):
+        key = self._verification_key(envelope)
+        if not key.has_signed(envelope, record.partition.topic, record.value, signature):
             raise Rejected(Reason.BAD_SIGNATURE, "The signature does not fit key, topic, headers and value.")
         self._check_authority(envelope, record)
         if bound_namespace and envelope.namespace != bound_namespace:
@@ -96,15 +98,15 @@ class Verifier:
         """Whether the hub's own web signed: then it has validated the value too."""
         return envelope.key_id == HUB_KEY_ID
 
-    def _signing_key(self, envelope: Envelope) -> bytes:
-        signing_key = self._directory.signing_key(envelope.key_id)
-        if signing_key is None:
+    def _verification_key(self, envelope: Envelope) -> VerificationKey:
+        verification_key = self._directory.verification_key(envelope.key_id)
+        if verification_key is None:
             raise Rejected(Reason.UNKNOWN_KEY, f"The key id {envelope.key_id[:16]!r} is not known.")
         if not self.is_hub(envelope):
             key = self._directory.key(envelope.key_id)
             if key is None or key.namespace != envelope.namespace:
                 raise Rejected(Reason.NAMESPACE_MISMATCH, "The key belongs to another namespace than the record names.")
-        return signing_key
+        return verification_key
 
     def _check_authority(self, envelope: Envelope, record: Record) -> None:
         age_ms = record.timestamp_ms - envelope.timestamp_ms

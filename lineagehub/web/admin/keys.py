@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from lineagehub.auth.issuing import DEFAULT_KEY_LIFETIME
-from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role
+from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, SignatureAlgorithm
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.management import Note
 from lineagehub.management.api_keys import KeyManager
@@ -34,6 +34,9 @@ class KeyRequest(BaseModel):
 
     role: Role = Field(description="owner, admin, writer (cannot read) or reader.")
     note: Note = Field("", description="For people: where it is used.")
+    algorithm: SignatureAlgorithm = Field(
+        SignatureAlgorithm.HMAC_SHA256, description="How its holder signs records straight to Kafka."
+    )
     expires_at: Moment | None = Field(None, description="RFC 3339, in the next ten years; in a year when left out.")
 
 
@@ -52,6 +55,7 @@ class KeyDocument(BaseModel):
 
     kid: str
     role: Role
+    algorithm: SignatureAlgorithm
     note: str
     state: Literal["live", "expired", "revoked"]
     created_at: datetime
@@ -100,7 +104,7 @@ async def create_key(request: web.Request) -> web.Response:
         document = await read_document(request, KeyRequest)
         origin = management_origin(request, namespace.name)
         api_key, record = await _manager(request).issue(
-            origin, namespace, document.role, document.note, _lifetime(document.expires_at)
+            origin, namespace, document.role, document.note, _lifetime(document.expires_at), document.algorithm
         )
     location = {"Location": f"/api/v1/namespaces/{namespace.name}/keys/{record.kid}", "Cache-Control": "no-store"}
     return model_answer(IssuedKey(**_described(record), key=api_key.text), 201, location)

@@ -74,4 +74,4 @@ async def delete_found(request: web.Request, found: Found) -> datetime:
 
 def _deleter(request: web.Request) -> LineageDeleter:
     parts, kafka = request.app[PARTS], request.app[SETTINGS].kafka
-    return LineageDeleter(kafka, parts.clickhouse, parts.audit, CATCH_UP_SECONDS)
+    return LineageDeleter(kafka, parts.clickhouse_writer, parts.audit, CATCH_UP_SECONDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lineagehub.contract.control import Scope
 from lineagehub.contract.management import LimitsRequest, NamespaceFields, NewNamespace
+from lineagehub.web.admin.audit import AuditPage, AuditQuery, read_audit
 from lineagehub.web.admin.keys import (
     IssuedKey,
     KeyDocument,
@@ -201,5 +202,16 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         query=DeletionQuery,
         responses={200: json_of(DeletionReceipt, "No read shows it any more.")},
         problems=(INVALID_PARAMETER, NOT_FOUND, STORE_BEHIND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/audit",
+        read_audit,
+        "Read who did what in a namespace, and what was denied.",
+        TAG,
+        scope=Scope.AUDIT_READ,
+        query=AuditQuery,
+        responses={200: json_of(AuditPage)},
+        problems=(BAD_CURSOR, INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
     ),
 )

@@ -1,5 +1,5 @@
 """Middleware, outermost first: requests in flight, request id, access log, metrics, CORS, problems, this
-machine alone while authentication is off, authentication.
+machine alone while authentication is off, denials, authentication.
 
 To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
 """
@@ -11,6 +11,7 @@ from aiohttp.typedefs import Middleware
 from lineagehub.web.middleware.access_log import access_log
 from lineagehub.web.middleware.auth import authenticate
 from lineagehub.web.middleware.cors import share_with_origins
+from lineagehub.web.middleware.denials import note_denials
 from lineagehub.web.middleware.in_flight import count_in_flight
 from lineagehub.web.middleware.loopback_only import require_loopback
 from lineagehub.web.middleware.metrics import measure
@@ -25,5 +26,6 @@ MIDDLEWARE: tuple[Middleware, ...] = (
     share_with_origins,
     answer_problems,
     require_loopback,
+    note_denials,
     authenticate,
 )

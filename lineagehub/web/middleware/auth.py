@@ -19,7 +19,7 @@ from lineagehub.oidc_settings import PLATFORM
 from lineagehub.settings import WebSettings
 from lineagehub.web.endpoint import endpoint_of
 from lineagehub.web.middleware.people import principal_of
-from lineagehub.web.parts import PARTS, PRINCIPAL, SETTINGS, SUBJECT, Parts
+from lineagehub.web.parts import ENDED_KEY, PARTS, PRINCIPAL, SETTINGS, SUBJECT, Parts
 from lineagehub.web.problems import (
     INSUFFICIENT_SCOPE,
     INVALID_CREDENTIALS,
@@ -59,7 +59,7 @@ async def _principal(request: web.Request, scope: Scope) -> Principal:
         return principal_of(person, request.headers.get(HTTP_NAMESPACE), scope, parts)
     principal = parts.directory.authenticate(credential)
     if principal is None:
-        raise _refuse_key(credential, parts)
+        raise _refuse_key(request, credential, parts)
     return _within_his_own(request, principal)
 
 
@@ -103,10 +103,12 @@ async def _person(request: web.Request, token: str, people: People) -> Person:
     return person
 
 
-def _refuse_key(key: str, parts: Parts) -> Refused:
+def _refuse_key(request: web.Request, key: str, parts: Parts) -> Refused:
     view = parts.control_view
     if parse_api_key(key) and not (view.is_complete and view.seconds_since_contact < STALE_SECONDS):
         return Refused(STARTING, "The hub has not read all API keys yet, so it cannot tell whether this one is valid.")
+    if (ended := parts.directory.find_key(key)) is not None:
+        request[ENDED_KEY] = ended
     return _invalid("The API key is malformed, unknown, expired or revoked.")
 
 

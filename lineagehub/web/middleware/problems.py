@@ -15,6 +15,8 @@ from aiohttp import HttpVersion10, web
 from aiohttp.typedefs import Handler
 
 from lineagehub.errors import Permanent, Retryable, Unavailable
+from lineagehub.store.error_codes import QueryTooBig
+from lineagehub.telemetry.redaction import redact
 from lineagehub.web.endpoint import JSON, speaks_marquez, speaks_otlp
 from lineagehub.web.parts import METRICS, REQUEST_ID
 from lineagehub.web.problems import (
@@ -23,6 +25,7 @@ from lineagehub.web.problems import (
     MEDIA_TYPE,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
+    QUERY_TOO_BIG,
     UNAVAILABLE,
     Refused,
     problem_of,
@@ -51,6 +54,9 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         if error.status < 400:
             raise
         answer = _from_http(request, error)
+    except QueryTooBig as error:
+        log.warning("A read is too big.", error=str(error), request_id=request[REQUEST_ID])
+        answer = Refused(QUERY_TOO_BIG, "This reads more than the hub allows at once: ask for less.")
     except Permanent as error:
         answer = _from_permanent(request, error)
     except Retryable as error:
@@ -93,22 +99,23 @@ def _from_http(request: web.Request, error: web.HTTPException) -> Refused:
 
 
 def _response(request: web.Request, refused: Refused) -> web.Response:
-    problem = refused.problem
+    # A key that stands in the path or in a value by mistake shall not come back in an answer, which clients log.
+    problem, detail = refused.problem, redact(refused.detail)
     if speaks_otlp(request):
-        response = status_answer(request, problem.status, f"{problem.reason}: {refused.detail}")
+        response = status_answer(request, problem.status, f"{problem.reason}: {detail}")
     elif speaks_marquez(request):
-        error = {"code": problem.status, "message": refused.detail}
+        error = {"code": problem.status, "message": detail}
         response = web.Response(body=orjson.dumps(error), status=problem.status, content_type=JSON)
     else:
         document = {
             "type": problem.type,
             "title": problem.title,
             "status": problem.status,
-            "detail": refused.detail,
-            "instance": request.path,
+            "detail": detail,
+            "instance": redact(request.path),
             "reason": problem.reason,
             "request_id": request[REQUEST_ID],
-            "errors": [{"pointer": fault.pointer, "detail": fault.detail} for fault in refused.errors],
+            "errors": [{"pointer": redact(fault.pointer), "detail": redact(fault.detail)} for fault in refused.errors],
         }
         response = web.Response(body=orjson.dumps(document), status=problem.status, content_type=MEDIA_TYPE)
     response.headers.update(refused.headers)

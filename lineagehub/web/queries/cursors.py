@@ -58,6 +58,7 @@ def read_cursor(request: web.Request, query: type[BaseModel], cursor: str | None
 def _mac(request: web.Request, query: type[BaseModel], payload: bytes) -> bytes:
     names = {info.alias or name for name, info in query.model_fields.items()} - _UNBOUND
     parameters = sorted([name, value] for name, value in request.query.items() if name in names)
+    # The operator has no namespace; what he reads is in the path.
     belongs_to = json.dumps([_VERSION.decode(), request[PRINCIPAL].namespace, request.path, parameters]).encode()
     # JSON of the one ends where that of the other begins: no two pairs give the same bytes.
     return hmac.digest(request.app[PARTS].sealer.cursor_key, belongs_to + payload, "sha256")[:_MAC_BYTES]

@@ -27,9 +27,13 @@ class Signer:
         if not config.namespace:
             raise TransportRefused("the kafka transport needs LINEAGEHUB_NAMESPACE: the key does not say its namespace")
         try:
-            self._kid, self._key = _wire.signing_key(config.api_key)
+            self._kid, self._sign = _wire.signer(config.api_key)
         except ValueError as error:
             raise TransportRefused(f"the kafka transport signs with LINEAGEHUB_API_KEY: {error}") from error
+        except ImportError as error:
+            raise TransportRefused(
+                f"the key signs by Ed25519, which needs cryptography ({error}): pip install 'lineagehub-sdk[kafka,ed25519]'"
+            ) from error
         self._namespace = config.namespace
 
     def lineage(self, event: PreparedEvent) -> Record:
@@ -45,7 +49,7 @@ class Signer:
         self, topic: str, kind: str, key: bytes | None, value: bytes, event_id: str, timestamp_ms: int
     ) -> Record:
         headers = _wire.signed_headers(
-            key=self._key,
+            sign=self._sign,
             namespace=self._namespace,
             kid=self._kid,
             event_id=event_id,
@@ -76,7 +80,7 @@ class KafkaTransport:
 
 
 def open_producer(config: LineageHubConfig) -> KafkaProducer:
-    """Return a producer, not yet connected. Raises TransportRefused when the brokers or the package are missing."""
+    """Return a producer, not yet connected. Raises TransportRefused when something is missing or wrong."""
     if not config.kafka_brokers:
         raise TransportRefused("the kafka transport needs LINEAGEHUB_KAFKA_BROKERS, such as kafka-1:9092,kafka-2:9092")
     try:

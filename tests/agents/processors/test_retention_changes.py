@@ -38,7 +38,7 @@ def kafka() -> Iterator[KafkaSettings]:
 
 def record(topic: str, kind: ContentKind) -> Record:
     """A record of the hub's for the namespace."""
-    writer = Writer("analytics", HUB_KEY_ID, Sealer(SECRET_KEY).hub_signing_key)
+    writer = Writer.with_hmac_key("analytics", HUB_KEY_ID, Sealer(SECRET_KEY).hub_signing_key)
     headers = writer.headers(topic, REQUEST, kind, "event-1", NOW_MS)
     return Record(Partition(topic, 0), 7, NOW_MS, None, REQUEST, tuple(headers))
 

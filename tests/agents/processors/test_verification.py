@@ -6,12 +6,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from lineagehub_agents.delivery.records import Partition, Record, Rejected
 from lineagehub_agents.processors.verification import Verifier
 
 from lineagehub.auth.issuing import changed_key, changed_namespace, new_namespace
-from lineagehub.contract.control import Role
-from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.control import Role, SignatureAlgorithm
+from lineagehub.contract.headers import ContentKind, derive_signing_key
 from lineagehub.contract.keys import api_key_key
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.contract.signals import Signal
@@ -63,6 +64,36 @@ def test_a_tenants_record_is_taken_for_its_namespace(tenancy: Tenancy) -> None:
     assert not verifier(tenancy).is_hub(envelope)
 
 
+@pytest.mark.parametrize("algorithm", SignatureAlgorithm)
+def test_either_algorithm_proves_the_writer_and_binds_the_record(
+    tenancy: Tenancy, algorithm: SignatureAlgorithm
+) -> None:
+    writer, api_key, _ = tenancy.tenant(algorithm=algorithm)
+    assert verifier(tenancy).verify(record(signed(writer)), KIND).key_id == api_key.kid
+    for forged in (
+        record(signed(writer), value=b"{ }"),
+        record(signed(writer), topic="otel-spans"),
+        record(replaced(signed(writer), "lh-id", b"event-2")),
+        record(replaced(signed(writer), "lh-sig", b"AAAA")),
+        record(replaced(signed(writer), "lh-sig", b"A" * 86)),
+    ):
+        assert refusal(tenancy, forged).reason is Reason.BAD_SIGNATURE
+    assert refusal(tenancy, record(signed(writer, namespace="finance"))).reason is Reason.NAMESPACE_MISMATCH
+
+
+def test_who_knows_what_the_hub_holds_of_an_ed25519_key_cannot_sign_with_it(tenancy: Tenancy) -> None:
+    _, api_key, held = tenancy.tenant(algorithm=SignatureAlgorithm.ED25519)
+    leaked = tenancy.sealer.open(held.signing_key, held.kid, held.algorithm)
+    assert leaked is not None
+    hmac_key = derive_signing_key(api_key.secret, api_key.kid)
+    for forger in (
+        Writer.with_hmac_key("analytics", held.kid, leaked),
+        Writer.with_hmac_key("analytics", held.kid, hmac_key),
+        Writer("analytics", held.kid, Ed25519PrivateKey.from_private_bytes(leaked).sign),
+    ):
+        assert refusal(tenancy, record(signed(forger))).reason is Reason.BAD_SIGNATURE
+
+
 def test_the_hub_may_write_for_any_namespace(tenancy: Tenancy) -> None:
     envelope = verifier(tenancy).verify(record(signed(tenancy.hub, namespace="finance")), KIND)
     assert envelope.namespace == "finance"
@@ -103,7 +134,7 @@ CASES: dict[str, tuple[Callable[[Tenancy], Record], Reason]] = {
         Reason.BAD_SIGNATURE,
     ),
     "the hub's key id with another key": (
-        lambda t: record(signed(Writer("analytics", t.hub.key_id, t.tenant()[0].signing_key))),
+        lambda t: record(signed(Writer("analytics", t.hub.key_id, t.tenant()[0].sign))),
         Reason.BAD_SIGNATURE,
     ),
     "signed more than a day before": (

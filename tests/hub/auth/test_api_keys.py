@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lineagehub.auth.api_keys import ALPHABET, checksum, make_api_key, parse_api_key
+from lineagehub.contract.control import SignatureAlgorithm
 
 KEY = make_api_key("dev")
 
@@ -20,6 +21,14 @@ def test_a_new_key_can_be_parsed_back() -> None:
     assert len(KEY.kid) == 8
     # 43 base62 digits hold 256 bits.
     assert 62 ** len(KEY.secret) > 2**256
+
+
+def test_a_key_of_ed25519_says_so_and_can_be_parsed_back() -> None:
+    key = make_api_key("dev", SignatureAlgorithm.ED25519)
+    assert key.text == f"lh_dev_ed25519_{key.kid}_{key.secret}{checksum(f'lh_dev_ed25519_{key.kid}_{key.secret}')}"
+    assert parse_api_key(key.text) == key
+    assert parse_api_key(key.text.replace("ed25519_", "")) is None
+    assert parse_api_key(KEY.text.replace("lh_dev_", "lh_dev_ed25519_")) is None
 
 
 def test_keys_never_repeat() -> None:

@@ -6,13 +6,23 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from lineagehub.auth.api_keys import ApiKey, make_api_key
 from lineagehub.auth.directory import Directory, Verdict
 from lineagehub.auth.issuing import changed_namespace, issue_key, new_namespace
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
-from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, LimitsRecord, NamespaceRecord, Role, Scope
-from lineagehub.contract.headers import derive_signing_key
+from lineagehub.auth.signature_keys import Ed25519Key, HmacKey
+from lineagehub.contract.control import (
+    ROLE_SCOPES,
+    ApiKeyRecord,
+    LimitsRecord,
+    NamespaceRecord,
+    Role,
+    Scope,
+    SignatureAlgorithm,
+)
+from lineagehub.contract.headers import derive_ed25519_key, derive_signing_key
 from lineagehub.contract.keys import api_key_key, limits_key, namespace_key
 from lineagehub.contract.limits import Limits
 
@@ -100,7 +110,7 @@ def test_a_key_dies_at_its_revocation_and_what_came_before_stays_valid(directory
     assert known.is_valid_at(revoked_at - timedelta(milliseconds=1))
     assert not known.is_valid_at(revoked_at)
     # Records that it signed before are still verified with it.
-    assert directory.signing_key(api_key.kid) is not None
+    assert directory.verification_key(api_key.kid) is not None
 
 
 def test_a_deleted_key_is_forgotten_whole(directory: Directory) -> None:
@@ -109,7 +119,7 @@ def test_a_deleted_key_is_forgotten_whole(directory: Directory) -> None:
     directory.apply(api_key_key(record.kid), None)
     assert directory.authenticate(api_key.text) is None
     assert directory.key(record.kid) is None
-    assert directory.signing_key(record.kid) is None
+    assert directory.verification_key(record.kid) is None
     assert directory.keys() == []
 
 
@@ -214,16 +224,45 @@ def test_a_replaced_key_record_leaves_nothing_of_the_former(directory: Directory
 def test_signing_keys_are_those_that_the_holders_derive(directory: Directory) -> None:
     api_key, record = issue()
     put(directory, record)
-    assert directory.signing_key(api_key.kid) == derive_signing_key(api_key.secret, api_key.kid)
-    assert directory.signing_key(HUB_KEY_ID) == SEALER.hub_signing_key
-    assert directory.signing_key("unknown0") is None
+    assert hmac_key(directory, api_key.kid) == derive_signing_key(api_key.secret, api_key.kid)
+    assert hmac_key(directory, HUB_KEY_ID) == SEALER.hub_signing_key
+    assert directory.verification_key("unknown0") is None
+
+
+def hmac_key(directory: Directory, kid: str) -> bytes:
+    key = directory.verification_key(kid)
+    assert isinstance(key, HmacKey)
+    return key.key
+
+
+def test_of_an_ed25519_key_the_hub_holds_the_public_half_only(directory: Directory) -> None:
+    api_key, record = issue_key(NAMESPACE, Role.WRITER, "dev", SEALER, algorithm=SignatureAlgorithm.ED25519)
+    put(directory, record)
+    private_key = derive_ed25519_key(api_key.secret, api_key.kid)
+    held = SEALER.open(record.signing_key, record.kid, record.algorithm)
+    assert held == Ed25519PrivateKey.from_private_bytes(private_key).public_key().public_bytes_raw()
+    assert held not in (private_key, derive_signing_key(api_key.secret, api_key.kid))
+    assert isinstance(directory.verification_key(record.kid), Ed25519Key)
+    assert directory.authenticate(api_key.text) is not None
+
+
+def test_a_public_key_passed_off_as_an_hmac_key_verifies_nothing(directory: Directory) -> None:
+    _, record = issue_key(NAMESPACE, Role.WRITER, "dev", SEALER, algorithm=SignatureAlgorithm.ED25519)
+    put(directory, record.model_copy(update={"algorithm": SignatureAlgorithm.HMAC_SHA256}))
+    assert directory.verification_key(record.kid) is None
+
+
+def test_a_record_without_an_algorithm_is_of_hmac(directory: Directory) -> None:
+    _, record = issue()
+    directory.apply(api_key_key(record.kid), record.model_dump_json(exclude={"algorithm"}).encode())
+    assert isinstance(directory.verification_key(record.kid), HmacKey)
 
 
 def test_a_key_sealed_under_another_secret_still_opens_http_but_signs_nothing(directory: Directory) -> None:
     api_key, record = issue_key(NAMESPACE, Role.WRITER, "dev", Sealer("t" * 32))
     put(directory, record)
     assert directory.authenticate(api_key.text) is not None
-    assert directory.signing_key(api_key.kid) is None
+    assert directory.verification_key(api_key.kid) is None
 
 
 @pytest.mark.parametrize(
@@ -263,7 +302,7 @@ def test_a_key_record_under_another_key_id_cannot_take_its_place(directory: Dire
     directory.apply(api_key_key(record.kid), foreign.model_dump_json().encode())
     directory.apply(api_key_key(HUB_KEY_ID), foreign.model_dump_json().encode())
     assert directory.authenticate(api_key.text) is not None
-    assert directory.signing_key(HUB_KEY_ID) == SEALER.hub_signing_key
+    assert hmac_key(directory, HUB_KEY_ID) == SEALER.hub_signing_key
 
 
 def test_a_time_without_zone_is_malformed(directory: Directory) -> None:

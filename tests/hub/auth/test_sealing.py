@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.contract.control import SignatureAlgorithm
 from lineagehub.contract.headers import derive_signing_key
 
 SECRET = "s" * 32
@@ -29,6 +30,14 @@ def test_another_secret_opens_nothing() -> None:
 
 def test_a_sealed_key_cannot_be_moved_to_another_key_id() -> None:
     assert Sealer(SECRET).open(Sealer(SECRET).seal(SIGNING_KEY, "Abcd1234"), "Abcd1235") is None
+
+
+def test_a_sealed_key_cannot_be_moved_to_another_algorithm() -> None:
+    sealer = Sealer(SECRET)
+    hmac_key, public_key = (sealer.seal(SIGNING_KEY, "Abcd1234", algorithm) for algorithm in SignatureAlgorithm)
+    assert sealer.open(public_key, "Abcd1234", SignatureAlgorithm.ED25519) == SIGNING_KEY
+    assert sealer.open(public_key, "Abcd1234") is None
+    assert sealer.open(hmac_key, "Abcd1234", SignatureAlgorithm.ED25519) is None
 
 
 @pytest.mark.parametrize("sealed", ["", "AA==", "not base64!", "A" * 44, "=" * 8, "\0", "名"])

@@ -68,6 +68,15 @@ def test_ordinary_batches_are_read_as_ever() -> None:
     assert records.next_batch() is None
 
 
+def test_what_is_before_a_damaged_batch_is_read_and_the_next_fetch_begins_with_it() -> None:
+    sound, damaged = build(PLAIN), bytearray(build(PLAIN))
+    damaged[-1] ^= 1
+    assert read(sound + sound + bytes(damaged) + sound) == read(sound + sound)
+    records = TolerantRecords(bytes(damaged) + sound)
+    assert records.has_next()
+    assert not records.next_batch().validate_crc()
+
+
 def test_a_torn_last_batch_is_left_for_the_next_fetch() -> None:
     data = build(PLAIN)
     assert read(data + data[:-1]) == [(0, *PLAIN)]

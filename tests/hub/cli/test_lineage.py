@@ -29,7 +29,9 @@ def test_a_wrong_call_is_a_usage_error_that_says_what_is_right(
 
 def test_without_a_broker_nothing_can_be_deleted() -> None:
     result = run_command(
-        *("lineage", "delete", "job:a:b", "--namespace", "demo"), LINEAGEHUB_KAFKA_BROKERS="127.0.0.1:1"
+        *("lineage", "delete", "job:a:b", "--namespace", "demo"),
+        LINEAGEHUB_KAFKA_BROKERS="127.0.0.1:1",
+        LINEAGEHUB_SECRET_KEY="a secret key of these tests, long enough",
     )
     assert result.returncode == 69
     assert "The backlog of lineage-store could not be read" in result.stderr

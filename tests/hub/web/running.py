@@ -73,7 +73,7 @@ class RunningWeb:
 
 
 async def issue_keys(web: RunningWeb) -> None:
-    """Make the namespaces team-a and team-b and the keys that tests use."""
+    """Make the namespaces team-a and team-b and the keys that tests use; and wait until an unknown key is known to be unknown."""
     writer = ControlWriter(web.parts.producer, web.settings.kafka.topic_name(CONTROL))
     own, other = new_namespace(web.namespace), new_namespace("team-b")
     for namespace in (own, other):
@@ -82,6 +82,7 @@ async def issue_keys(web: RunningWeb) -> None:
         await web.issue(own, role, role.value)
     await web.issue(other, Role.OWNER, "stranger")
     await web.issue(None, Role.OPERATOR, "operator")
+    assert await web.parts.control_view.wait_complete(READY_SECONDS)
 
 
 @contextlib.asynccontextmanager
@@ -111,7 +112,11 @@ class Records:
         await consumer.start()
         try:
             consumer.assign(
-                [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+                [
+                    TopicPartition(self._kafka.topic_name(topic), number)
+                    for topic in topics
+                    for number in range(topic.partitions)
+                ]
             )
             while True:
                 for records in (await consumer.getmany(timeout_ms=100)).values():
