@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from lineagehub.auth.api_keys import MAXIMUM_LENGTH, digest_of
 from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
+from lineagehub.auth.sharing import SharedDatasetIndex
 from lineagehub.auth.signature_keys import HmacKey, VerificationKey, verification_key
 from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
 from lineagehub.contract.keys import limits_key
@@ -41,7 +42,8 @@ class Verdict(Enum):
 class Directory:
     """Namespaces by name, keys by digest and by key id, limits by namespace. All methods are in-memory and immediate.
 
-    `namespaces` has the live ones. `contested` has the record keys whose last record in the log is not the one in force.
+    `namespaces` has the live ones, `shared_datasets` what they share. `contested` has the record keys whose last record in the log is
+    not the one in force.
     """
 
     def __init__(self, sealer: Sealer) -> None:
@@ -49,6 +51,7 @@ class Directory:
         self._records: dict[bytes, ControlRecord] = {}
         self.contested: set[bytes] = set()
         self.namespaces: dict[str, NamespaceRecord] = {}
+        self.shared_datasets = SharedDatasetIndex()
         self._ended: dict[str, NamespaceRecord] = {}
         self._keys: dict[str, ApiKeyRecord] = {}
         self._holders: dict[str, tuple[ApiKeyRecord, Principal]] = {}
@@ -72,7 +75,7 @@ class Directory:
         self._forget(key)
         self._records[key] = record
         if isinstance(record, NamespaceRecord):
-            (self.namespaces if record.deleted_at is None else self._ended)[record.name] = record
+            self._take_namespace(record)
         elif isinstance(record, ApiKeyRecord):
             self._take_key(record)
         return Verdict.TAKEN
@@ -151,10 +154,18 @@ class Directory:
         if isinstance(record, NamespaceRecord):
             self.namespaces.pop(record.name, None)
             self._ended.pop(record.name, None)
+            self.shared_datasets.remove(record.name)
         elif isinstance(record, ApiKeyRecord):
             self._keys.pop(record.kid)
             self._holders.pop(record.digest, None)
             self._verification_keys.pop(record.kid, None)
+
+    def _take_namespace(self, record: NamespaceRecord) -> None:
+        if record.deleted_at is not None:
+            self._ended[record.name] = record
+            return
+        self.namespaces[record.name] = record
+        self.shared_datasets.put(record)
 
     def _take_key(self, record: ApiKeyRecord) -> None:
         self._keys[record.kid] = record

@@ -135,6 +135,7 @@ def _text(document: dict[str, Any]) -> str:
         "owners": ", ".join(document["owners"]),
         "tags": ", ".join(f"{name}={value}" for name, value in document["tags"].items()),
         "job_namespaces": ", ".join(document["job_namespaces"]),
+        "shared_datasets": ", ".join(f"{one['namespace']}:{one['name']}" for one in document["shared_datasets"]),
         "signal_retention_days": ", ".join(
             f"{name} {days}" for name, days in document["signal_retention_days"].items()
         ),

@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
+from lineagehub.contract.sharing import SharedDatasets
 from lineagehub.contract.signals import Signal
 
 
@@ -104,8 +105,9 @@ class NamespaceRecord(ControlRecord):
     """One tenant.
 
     `id` is its identity: a deleted and re-created name is another namespace, though its revisions go on. `signal_retention_days` goes
-    before `retention_days` for the signals in it. `deleted_at`: its keys are dead; `purged_at`: its data are gone, too. `not_before`:
-    what the broker took earlier under this name is of a former namespace that was deleted; None for a name that never was.
+    before `retention_days` for the signals in it. `shared_datasets` are shared while it is `discoverable`. `deleted_at`: its keys are dead;
+    `purged_at`: its data are gone, too. `not_before`: what the broker took earlier under this name is of a former namespace that was
+    deleted; None for a name that never was.
     """
 
     id: UUID
@@ -115,6 +117,7 @@ class NamespaceRecord(ControlRecord):
     owners: tuple[str, ...] = ()
     job_namespaces: tuple[str, ...] = ()
     discoverable: bool = False
+    shared_datasets: SharedDatasets = ()
     retention_days: RetentionDays = DEFAULT_RETENTION_DAYS
     signal_retention_days: dict[Signal, RetentionDays] = {}
     tags: dict[str, str] = {}

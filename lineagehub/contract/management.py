@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, KeyId, RetentionDays
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
+from lineagehub.contract.sharing import SharedDatasets
 from lineagehub.contract.signals import Signal
 
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
@@ -45,6 +46,10 @@ class NamespaceFields(_Strict):
         (), description="The namespaces of OpenLineage that are its own."
     )
     discoverable: bool = Field(False, description="Whether others may find its shared datasets.")
+    shared_datasets: SharedDatasets = Field(
+        (),
+        description="Which datasets it shares while it is discoverable: each by its names, or with a * at the end of the name.",
+    )
     retention_days: RetentionDays = Field(DEFAULT_RETENTION_DAYS, description="How long new rows are kept.")
     signal_retention_days: dict[Signal, RetentionDays] = Field(
         {}, description="Instead of retention_days, for these signals."

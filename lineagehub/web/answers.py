@@ -17,7 +17,9 @@ def json_answer(document: Any, status: int = 200) -> web.Response:
     return web.Response(body=orjson.dumps(document), status=status, content_type=JSON)
 
 
-def model_answer(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """Return a JSON answer of a pydantic model, members by their wire names."""
-    body = model.model_dump_json(by_alias=True).encode()
+def model_answer(
+    model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None, *, only_set: bool = False
+) -> web.Response:
+    """Return a JSON answer of a pydantic model, members by their wire names; `only_set`: without those that were not set."""
+    body = model.model_dump_json(by_alias=True, exclude_unset=only_set).encode()
     return web.Response(body=body, status=status, content_type=JSON, headers=headers)

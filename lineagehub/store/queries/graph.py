@@ -73,13 +73,17 @@ class DatasetData(BaseModel):
 
 
 class GraphNode(BaseModel):
-    """One node with its edges to other nodes of the same answer."""
+    """One node with its edges to other nodes of the same answer. Only with `scope=shared` are there redacted ones, and the last members."""
 
     id: str
-    type: Literal["JOB", "DATASET"]
-    data: JobData | DatasetData
+    type: Literal["JOB", "DATASET", "REDACTED"]
+    data: JobData | DatasetData | None = Field(
+        description="Null for REDACTED: what other namespaces make of a dataset that they share, and do not show."
+    )
     inEdges: list[Edge]  # noqa: N815
     outEdges: list[Edge]  # noqa: N815
+    own: bool = Field(True, description="Whether the caller's namespace has it.")
+    sharedBy: list[str] = Field([], description="The other namespaces that have this dataset and share it.")  # noqa: N815
 
 
 class LineageGraph(BaseModel):
@@ -106,13 +110,21 @@ async def lineage_graph(
         reader.jobs([node for node in nodes if node.kind == "job"], found),
         reader.datasets([node for node in nodes if node.kind == "dataset"], aliases),
     )
-    return {"graph": _graph(sorted(nodes), found, jobs | datasets), "truncated": truncated}
+    return {"graph": graph_of(sorted(nodes), found, jobs | datasets), "truncated": truncated}
 
 
 async def open_graph(
     clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
 ) -> tuple[Node, Links, Aliases] | None:
     """Return the node that an id means, by its canonical name, with the links and aliases around it; None if there is none."""
+    start, links, aliases = await look_up(clickhouse, namespace, node, as_of)
+    return (start, links, aliases) if start is not None else None
+
+
+async def look_up(
+    clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None
+) -> tuple[Node | None, Links, Aliases]:
+    """Return the node that an id means, by its canonical name, or None; and the links and aliases of the namespace."""
     aliases, named, whole = await asyncio.gather(
         read_aliases(clickhouse, namespace),
         _find_named(clickhouse, namespace, node, as_of),
@@ -125,7 +137,7 @@ async def open_graph(
         # What no event has named by itself may be an alias, or an end of an edge that another's facet declares.
         if named or candidate[1:] in aliases.canonical or await links.of([known]):
             return known, links, aliases
-    return None
+    return None, links, aliases
 
 
 async def _find_named(clickhouse: ClickHouse, namespace: str, node: NodeId, as_of: datetime | None) -> Node | None:
@@ -156,7 +168,8 @@ async def walk(links: Links, start: Node, depth: int) -> tuple[set[Node], set[Li
     return nodes, {link for link in found if link[0] in nodes and link[1] in nodes}, truncated
 
 
-def _graph(nodes: list[Node], links: set[Link], data: dict[Node, dict[str, Any]]) -> list[dict[str, Any]]:
+def graph_of(nodes: list[Node], links: set[Link], data: dict[Node, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return GraphNodes as plain data: these nodes, in their order, and the links between them."""
     ids = {node: node.id for node in nodes}
     into: dict[Node, list[dict[str, str]]] = {node: [] for node in nodes}
     out: dict[Node, list[dict[str, str]]] = {node: [] for node in nodes}
@@ -167,8 +180,8 @@ def _graph(nodes: list[Node], links: set[Link], data: dict[Node, dict[str, Any]]
     return [
         {
             "id": ids[node],
-            "type": "JOB" if node.kind == "job" else "DATASET",
-            "data": data[node],
+            "type": node.kind.upper(),
+            "data": data.get(node),
             "inEdges": into[node],
             "outEdges": out[node],
         }

@@ -164,7 +164,7 @@ def job_data(
 
 def dataset_data(dataset: Node, rows: Rows, facets: dict[str, str], aliases: list[tuple[str, str]]) -> Data:
     """Return a dataset node's data. `rows`: of read_lineage_datasets, one for each of its names; `facets`: their JSON by name."""
-    tags = _list(facets, "tags", "tags")
+    tags = members(facets, "tags", "tags")
     of_fields: dict[Any, list[str]] = {}
     for tag in tags:
         if tag.get("field"):
@@ -185,7 +185,7 @@ def dataset_data(dataset: Node, rows: Rows, facets: dict[str, str], aliases: lis
                 "tags": of_fields.get(field.get("name"), []),
                 "description": field.get("description"),
             }
-            for field in _list(facets, "schema", "fields")
+            for field in members(facets, "schema", "fields")
         ],
         "tags": [str(tag.get("key")) for tag in tags if not tag.get("field")],
         "description": member(facets, "documentation", "description"),
@@ -206,7 +206,8 @@ def member(facets: dict[str, str], facet: str, name: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _list(facets: dict[str, str], facet: str, name: str) -> list[dict[str, Any]]:
+def members(facets: dict[str, str], facet: str, name: str) -> list[dict[str, Any]]:
+    """Return the objects of a list in a facet; none where it is not there or no list."""
     value = orjson.loads(facets[facet]).get(name) if facet in facets else None
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 

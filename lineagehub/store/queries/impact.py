@@ -11,17 +11,20 @@ from pydantic import BaseModel, Field
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.queries.graph import MAXIMUM_NODES, open_graph
 from lineagehub.store.queries.links import Links, chunks
-from lineagehub.store.queries.node_ids import Node, NodeId
+from lineagehub.store.queries.node_ids import Node, NodeId, NodeKind
 from lineagehub.store.queries.runs import latest_runs
+from lineagehub.store.queries.shared_graph import Reader, open_shared_graph
 
 Direction = Literal["up", "down", "both"]
+Type = Literal["JOB", "DATASET", "REDACTED"]
+_TYPES: dict[NodeKind, Type] = {"job": "JOB", "dataset": "DATASET", "redacted": "REDACTED"}
 
 
 class ImpactRow(BaseModel):
     """One node that is reached. Its `parent` is the node before it on a shortest path, the least of several by id."""
 
     nodeId: str  # noqa: N815 our own answers are in camelCase
-    type: Literal["JOB", "DATASET"]
+    type: Type = Field(description="REDACTED only with `scope=shared`.")
     namespace: str
     name: str
     direction: Literal["up", "down"]
@@ -60,6 +63,31 @@ async def impact(
     if opened is None:
         return None
     start, links, _ = opened
+    return await _impact(clickhouse, namespace, start, links, direction, depth, as_of)
+
+
+async def shared_impact(
+    clickhouse: ClickHouse, reader: Reader, node: NodeId, direction: Direction, depth: int
+) -> Impact | None:
+    """Return the same over the own namespace and what others share with it; None if there is no such node, own or shared."""
+    opened = await open_shared_graph(clickhouse, reader, node)
+    if opened is None:
+        return None
+    start, links = opened
+    found = await _impact(clickhouse, reader.namespace, start, links, direction, depth, None)
+    found.truncated |= links.has_more_sharers
+    return found
+
+
+async def _impact(
+    clickhouse: ClickHouse,
+    namespace: str,
+    start: Node,
+    links: Links,
+    direction: Direction,
+    depth: int,
+    as_of: datetime | None,
+) -> Impact:
     reached: list[_Reached] = []
     truncated = False
     for way in ("up", "down"):
@@ -100,9 +128,9 @@ def _row(one: _Reached, runs: dict[tuple[str, str], str]) -> ImpactRow:
     is_job = one.job.kind == "job"
     return ImpactRow(
         nodeId=one.node.id,
-        type="JOB" if one.node.kind == "job" else "DATASET",
+        type=_TYPES[one.node.kind],
         namespace=one.node.namespace,
-        name=one.node.name,
+        name="" if one.node.kind == "redacted" else one.node.name,
         direction=one.direction,
         distance=one.distance,
         parent=one.parent.id,

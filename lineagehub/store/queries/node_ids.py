@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Kind = Literal["job", "dataset"]
+NodeKind = Literal["job", "dataset", "redacted"]
 MAXIMUM_LENGTH = 4_096
 MAXIMUM_COLONS = 32
 """Every colon is one more way to split an id."""
 
 
 class Node(NamedTuple):
-    """One node: its kind, namespace and name."""
+    """One node: its kind, namespace and name. A redacted one (shared_links.py) has no namespace, and for a name what tells nothing."""
 
-    kind: Kind
+    kind: NodeKind
     namespace: str
     name: str
 

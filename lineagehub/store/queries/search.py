@@ -22,7 +22,7 @@ _KINDS = {
     "dataset": "SELECT 'DATASET' AS type, DatasetNamespace AS namespace, DatasetName AS name, UpdatedAt AS updatedAt"
     " FROM read_lineage_datasets(ns = {ns:String})",
 }
-_WANTED = (
+WANTED = (
     " WHERE ({q:String} = '' OR positionCaseInsensitiveUTF8(name, {q:String}) > 0)"
     " AND ({namespace:String} = '' OR namespace = {namespace:String})"
 )
@@ -39,13 +39,16 @@ _BEYOND = {
 
 
 class SearchResult(BaseModel):
-    """One job or dataset."""
+    """One job or dataset. The last members are there with `scope=shared`."""
 
     type: Literal["JOB", "DATASET"]
     name: str
-    updatedAt: str  # noqa: N815 Marquez's names
+    updatedAt: str | None = Field(description="Null for what another namespace shares.")  # noqa: N815 Marquez's names
     namespace: str
     nodeId: str  # noqa: N815
+    sharedBy: str | None = Field(None, description="The namespace that shares it; null for the own.")  # noqa: N815
+    description: str | None = Field(None, description="Of a dataset, from its documentation facet.")
+    owners: list[str] = Field([], description="Of a dataset, from its ownership facet.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,7 @@ async def search(
     clickhouse: ClickHouse, namespace: str, wanted: Wanted, limit: int, after: Place | None
 ) -> tuple[SearchPage, Place | None]:
     """Return a page after the place, without its cursor, and the place to go on from; None at the end."""
-    kinds = [f"{sql}{_WANTED}" for kind, sql in _KINDS.items() if wanted.kind in (None, kind)]
-    rows_sql = " UNION ALL ".join(kinds)
+    rows_sql = own_rows(wanted)
     parameters: Parameters = {"ns": namespace, "q": wanted.text, "namespace": wanted.namespace}
     places: Parameters = {}
     if after is not None:
@@ -87,8 +89,13 @@ async def search(
     results = [
         SearchResult(**row, nodeId=f"{row['type'].lower()}:{row['namespace']}:{row['name']}") for row in rows[:limit]
     ]
-    page = SearchPage(totalCount=total[0]["total"], results=results)
+    page = SearchPage(totalCount=total[0]["total"], results=results, nextCursor=None)
     if len(rows) <= limit:
         return page, None
-    last = results[-1]
-    return page, (last.updatedAt, last.name, last.type, last.namespace)
+    last = rows[limit - 1]
+    return page, (last["updatedAt"], last["name"], last["type"], last["namespace"])
+
+
+def own_rows(wanted: Wanted) -> str:
+    """Return the SELECT of all that a namespace has and that is wanted; `ns`, `q` and `namespace` are its parameters."""
+    return " UNION ALL ".join(f"{sql}{WANTED}" for kind, sql in _KINDS.items() if wanted.kind in (None, kind))

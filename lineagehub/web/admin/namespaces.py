@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field
 from lineagehub.contract.control import NamespaceRecord
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.management import NamespaceFields, NewNamespace
+from lineagehub.contract.sharing import SharedDataset
 from lineagehub.contract.signals import Signal
 from lineagehub.management.namespaces import NamespaceManager
 from lineagehub.web.admin.documents import read_document
@@ -48,6 +49,7 @@ class NamespaceDocument(BaseModel):
     tags: dict[str, str]
     job_namespaces: tuple[str, ...]
     discoverable: bool
+    shared_datasets: tuple[SharedDataset, ...]
     retention_days: int
     signal_retention_days: dict[Signal, int]
     created_at: datetime

@@ -9,13 +9,14 @@ from typing import Literal
 from aiohttp import web
 from pydantic import Field
 
-from lineagehub.store.queries.impact import Direction, Impact, ImpactRow, impact
+from lineagehub.store.queries.impact import Direction, Impact, ImpactRow, impact, shared_impact
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, NodeId
 from lineagehub.web.answers import model_answer
 from lineagehub.web.parts import PARTS, namespace_of
 from lineagehub.web.problems import NOT_FOUND, Refused
 from lineagehub.web.queries.lineage_parameters import MAXIMUM_DEPTH, AsOfQuery, parse_node_id
 from lineagehub.web.queries.parameters import read_query
+from lineagehub.web.queries.scopes import ScopeQuery, reader_of, refuse_as_of
 
 CSV = "text/csv"
 TRUNCATED = "LineageHub-Truncated"
@@ -23,8 +24,8 @@ TRUNCATED = "LineageHub-Truncated"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
-class ImpactQuery(AsOfQuery):
-    """Which node, which way, how far, and in which format."""
+class ImpactQuery(AsOfQuery, ScopeQuery):
+    """Which node, which way, how far, whose, and in which format."""
 
     node_id: str = Field(
         alias="nodeId",
@@ -40,11 +41,15 @@ class ImpactQuery(AsOfQuery):
 
 
 async def read_impact(request: web.Request) -> web.Response:
-    """Answer the rows; 404 if the caller's namespace does not know the node."""
+    """Answer the rows; 404 if the caller's namespace does not know the node and, where that is asked for, nobody shares it."""
     query = read_query(request, ImpactQuery)
     node = parse_node_id(query.node_id, NodeId.parse)
     clickhouse, namespace = request.app[PARTS].clickhouse, namespace_of(request)
-    found = await impact(clickhouse, namespace, node, query.direction, query.depth, query.as_of)
+    if query.scope == "shared":
+        refuse_as_of(query.as_of)
+        found = await shared_impact(clickhouse, reader_of(request), node, query.direction, query.depth)
+    else:
+        found = await impact(clickhouse, namespace, node, query.direction, query.depth, query.as_of)
     if found is None:
         raise Refused(NOT_FOUND, f"There is no node {query.node_id[:200]} in this namespace.")
     accepts_csv = request.headers.get("Accept", "").partition(";")[0].strip().lower() == CSV

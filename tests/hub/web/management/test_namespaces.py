@@ -23,6 +23,7 @@ FIELDS: dict[str, Any] = {
     "tags": {"cost-center": "42", "env": ""},
     "job_namespaces": ["prod/orders", "s3://bucket"],
     "discoverable": True,
+    "shared_datasets": [{"namespace": "s3://bucket", "name": "public/*"}, {"namespace": "db", "name": "orders"}],
     "retention_days": 90,
     "signal_retention_days": {"logs": 7},
 }
@@ -199,6 +200,14 @@ TOO_MANY_TAGS = {f"t{number}": "" for number in range(51)}
         ({"tags": {"a": 1}}, "/tags/a"),
         ({"tags": {"a": "x" * 257}}, "/tags/a"),
         ({"job_namespaces": ["x" * 1_025]}, "/job_namespaces/0"),
+        (
+            {"shared_datasets": [{"namespace": "db", "name": "a"}, {"namespace": "db", "name": "a*b"}]},
+            "/shared_datasets/1/name",
+        ),
+        ({"shared_datasets": [{"namespace": "db"}]}, "/shared_datasets/0/name"),
+        ({"shared_datasets": [{"namespace": "db", "name": "a", "why": "x"}]}, "/shared_datasets/0/why"),
+        ({"shared_datasets": ["db:a"]}, "/shared_datasets/0"),
+        ({"shared_datasets": [{"namespace": "db", "name": "a"}] * 201}, "/shared_datasets"),
         ({"discoverable": "yes"}, "/discoverable"),
         ({"discoverable": 1}, "/discoverable"),
         ({"retention_days": 0}, "/retention_days"),
