@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineagehub.broker.connection import client_arguments
@@ -119,9 +119,11 @@ class CompactedView:
             consumer.assign(partitions)
             await consumer.seek_to_beginning(*partitions)
             ends = await consumer.end_offsets(partitions)
+            began_ms = moved_ms = time.time_ns() // 1_000_000
             while True:
-                asked_ms = time.time_ns() // 1_000_000
                 found = await consumer.getmany(timeout_ms=POLL_MS)
+                if found:
+                    moved_ms = time.time_ns() // 1_000_000
                 for records in found.values():
                     for record in records:
                         if record.key is not None:
@@ -130,9 +132,13 @@ class CompactedView:
                                 watch.note((record.partition, record.offset), outcome)
                 self._note_contact(consumer, partitions)
                 if not self._caught_up.is_set() and await _has_reached(consumer, ends):
-                    # Where end offsets lag, only an answer without records tells that there are no more.
-                    is_whole = not self._kafka.end_offsets_lag or (
-                        not found and _answered_since(consumer, ends, asked_ms)
+                    # Where end offsets lag, two things tell that all is read that was there when we began: an answer without records,
+                    # to a question asked after the last one (the broker takes as long to say so as we wait here, so it comes in some
+                    # later turn); or a record that is younger, as broker, writers and we have one clock there.
+                    is_whole = (
+                        not self._kafka.end_offsets_lag
+                        or (not found and _answered_since(consumer, ends, moved_ms))
+                        or _is_younger(found, ends, began_ms)
                     )
                     if is_whole:
                         self._caught_up.set()
@@ -161,6 +167,12 @@ async def _has_reached(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, in
         if await consumer.position(partition) < end:
             return False
     return True
+
+
+def _is_younger(
+    found: Mapping[TopicPartition, Sequence[ConsumerRecord]], partitions: Iterable[TopicPartition], moment_ms: int
+) -> bool:
+    return all(found.get(partition) and found[partition][-1].timestamp > moment_ms for partition in partitions)
 
 
 def _answered_since(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], moment_ms: int) -> bool:

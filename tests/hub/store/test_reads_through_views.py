@@ -26,7 +26,10 @@ SOURCES = [
     for path in sorted(Path(package.__path__[0]).rglob("*.py"))
 ]
 READ = r"\b(?:FROM|(?<!ARRAY )JOIN)\s+"
-NAMED = re.compile(rf"(?:{READ}|\b(?:INTO|UPDATE|TABLE)\s+)([A-Za-z_][\w.{{}}]*)(\s*\(ns = {{+ns:String}}+\))?")
+NAMED = re.compile(
+    rf"(?:{READ}|\b(?:INTO|UPDATE|TABLE)\s+)([A-Za-z_][\w.{{}}]*)(\s*\(ns = {{+(?:ns|t{{n}}):String}}+\))?"
+)
+"""`t{n}`: one of several tenants that one statement asks, each through its own view (shared_search.py)."""
 PASSWORD = "a password of these tests"
 SETTINGS = ClickHouseSettings(reader_user="reader", reader_password=PASSWORD)
 

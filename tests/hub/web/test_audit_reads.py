@@ -81,7 +81,7 @@ async def test_an_owner_reads_the_entries_of_his_namespace_newest_first_and_each
         "id": str(CREATED.id),
         "at": f"{CREATED.at:%Y-%m-%dT%H:%M:%S.%f}Z",
         "namespace": "team-a",
-        "actor": {"key_id": "Abcd1234", "role": "owner", "cli_user": None},
+        "actor": {"key_id": "Abcd1234", "subject": None, "role": "owner", "cli_user": None},
         "action": "lineage.job.delete",
         "target": "job:a:one",
         "outcome": "done",

@@ -46,11 +46,17 @@ async def reading(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def asks(reading: RunningWeb) -> list[Ask]:
-    """Every read of the OpenAPI document, with the owner's ids."""
+    """Every read of the OpenAPI document that ClickHouse answers, with the owner's ids. Namespaces, keys and limits are in memory."""
     async with reading.client.get("/openapi.json") as answer:
         document: dict[str, Any] = await answer.json()
     owner = await OWNER.with_versions(reading)
-    return [ask for ask in requests(document, owner) if ask.method == "GET" and not ask.is_open]
+    return [
+        ask
+        for ask in requests(document, owner)
+        if ask.method == "GET"
+        and not ask.is_open
+        and (ask.route.endswith("/audit") or not ask.route.startswith("/api/v1/namespaces"))
+    ]
 
 
 async def test_every_read_finds_what_its_namespace_has(reading: RunningWeb, asks: list[Ask]) -> None:

@@ -269,6 +269,11 @@ def _body(method: str, route: str, operation: dict[str, Any], tenant: Tenant) ->
         "/v1/traces": trace_json(),
         "/v1/metrics": {"resourceMetrics": []},
         "/v1/logs": {"resourceLogs": []},
+        "/api/v1/namespaces": {"name": tenant.namespace},
+        "/api/v1/namespaces/{name}": {"description": "changed by another"},
+        "/api/v1/namespaces/{name}/keys": {"role": "reader"},
+        "/api/v1/namespaces/{name}/keys/{kid}/rotate": {"overlap_seconds": 60},
+        "/api/v1/namespaces/{name}/limits": {},
     }
     if route not in bodies:
         raise Unmakeable(f"{method} {route}: tests/hub/web/walking.py has no body for it")
