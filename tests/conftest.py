@@ -15,6 +15,24 @@ ROOT = Path(__file__).parent
 TOGETHER = ("e2e", "hub/web")
 """Folders whose tests share what takes seconds to start. Of all others each file is by itself."""
 
+SLOW = (
+    "deploy",
+    "e2e/test_deletion.py",
+    "e2e/test_openlineage_python.py",
+    "e2e/test_otlp_senders.py",
+    "e2e/test_retention.py",
+    "e2e/test_secrets.py",
+    "e2e/test_tenancy.py",
+    "hub/cli",
+    "hub/store/test_deletion.py",
+    "hub/store/test_marquez_versions.py",
+    "hub/web/management",
+    "hub/web/marquez",
+    "hub/web/test_every_route.py",
+    "hub/web/test_reader_user.py",
+)
+"""Folders and files that are slow as a whole, most of it for what they start: left to `make test-slow`, as what is marked by itself."""
+
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 
@@ -26,8 +44,10 @@ def pytest_configure() -> None:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give each test its group; later would be too late, as xdist reads it at the end of the collection."""
+    """Give each test its group, and the slow ones their mark; later would be too late, as both are read at the end of the collection."""
     item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+    if _relative(item.path).startswith(SLOW):
+        item.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,8 +56,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(path: Path) -> str:
-    relative = path.relative_to(ROOT).as_posix()
+    relative = _relative(path)
     return next((folder for folder in TOGETHER if relative.startswith(f"{folder}/")), relative)
+
+
+def _relative(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
 
 
 def _rank(path: Path) -> int:
