@@ -33,6 +33,9 @@ SLOW = (
 )
 """Folders and files that are slow as a whole, most of it for what they start: left to `make test-slow`, as what is marked by itself."""
 
+SLOW_SECONDS = 600
+"""A ledger of kill -9 takes 100 s on an idle machine."""
+
 MEMORY = Path("/dev/shm")
 MEMORY_BYTES = 4 << 30
 
@@ -48,6 +51,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.xdist_group(_group(item.path)))
     if _relative(item.path).startswith(SLOW):
         item.add_marker(pytest.mark.slow)
+    if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(SLOW_SECONDS))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
