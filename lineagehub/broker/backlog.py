@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineagehub.broker.connection import client_arguments
+from lineagehub.broker.fetches import answered_since
 from lineagehub.broker.tolerant_records import tolerate_bad_header_names
 from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
@@ -91,18 +92,14 @@ async def _younger(
 async def _read_from(
     consumer: AIOKafkaConsumer, offsets: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """Return the next records of some of the partitions from these offsets on; none only when the broker said so of each.
-
-    `getmany` returns empty-handed whether the broker answered or is slow: a busy machine's answer took longer than 0.3 s.
-    """
+    """Return the next records of some of the partitions from these offsets on; none only when the broker said so of each."""
     for partition, offset in offsets.items():
         consumer.seek(partition, offset)
-    # An answer to a fetch from elsewhere is discarded, so one that was asked for later than this is about these offsets.
     asked_ms = time.time_ns() // 1_000_000
     deadline = time.monotonic() + ANSWER_SECONDS
     while time.monotonic() < deadline:
         found: dict[TopicPartition, list[ConsumerRecord]] = await consumer.getmany(*offsets, timeout_ms=FETCH_MS)
-        if found or all((consumer.last_poll_timestamp(partition) or 0) > asked_ms for partition in offsets):
+        if found or answered_since(consumer, offsets, asked_ms):
             return found
     raise Unavailable("kafka", f"Kafka does not answer fetches; waited {ANSWER_SECONDS:g} s.", PAUSE_SECONDS)
 

@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from lineagehub.broker.connection import client_arguments
+from lineagehub.broker.fetches import answered_since
 from lineagehub.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
@@ -137,7 +138,7 @@ class CompactedView:
                     # later turn); or a record that is younger, as broker, writers and we have one clock there.
                     is_whole = (
                         not self._kafka.end_offsets_lag
-                        or (not found and _answered_since(consumer, ends, moved_ms))
+                        or (not found and answered_since(consumer, ends, moved_ms))
                         or _is_younger(found, ends, began_ms)
                     )
                     if is_whole:
@@ -173,7 +174,3 @@ def _is_younger(
     found: Mapping[TopicPartition, Sequence[ConsumerRecord]], partitions: Iterable[TopicPartition], moment_ms: int
 ) -> bool:
     return all(found.get(partition) and found[partition][-1].timestamp > moment_ms for partition in partitions)
-
-
-def _answered_since(consumer: AIOKafkaConsumer, partitions: Iterable[TopicPartition], moment_ms: int) -> bool:
-    return all((consumer.last_poll_timestamp(partition) or 0) > moment_ms for partition in partitions)
