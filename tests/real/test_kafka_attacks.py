@@ -212,7 +212,8 @@ async def test_a_revoked_key_is_refused_from_its_revocation_on(secured: SecuredH
     kid = api_key.split("_")[2]
     records = await read_records(hub_kafka, CONTROL.name, 1)
     value = next(record.value for record in reversed(records) if record.key == f"key:{kid}".encode())
-    revoked = ApiKeyRecord.model_validate_json(value).model_copy(update={"revoked_at": datetime.now(UTC)})
+    held = ApiKeyRecord.model_validate_json(value)
+    revoked = held.model_copy(update={"revision": held.revision + 1, "revoked_at": datetime.now(UTC)})
     async with Producer(hub_kafka) as writing:
         await ControlWriter(writing, CONTROL.name).put(revoked)
     # One process after the other hears of it.
