@@ -10,10 +10,10 @@ up: setup ## Run the whole hub with embedded parts.
 	@exec $(BIN)/lineagehub up
 
 test: setup ## Run the tests, with embedded parts, but for the slow ones.
-	$(BIN)/pytest tests --ignore=tests/real -m "not slow" -n 2 --dist loadgroup --no-loadscope-reorder --durations=10
+	$(BIN)/pytest tests --ignore=tests/real -m "not slow" -n 2 --dist loadscope --no-loadscope-reorder --durations=10
 
 test-slow: setup ## Run the slow tests: agents and brokers that are killed in mid-stream, the corpus replayed to Marquez.
-	$(BIN)/pytest tests --ignore=tests/real -m slow -n 2 --dist loadgroup --no-loadscope-reorder --durations=10
+	$(BIN)/pytest tests --ignore=tests/real -m slow -n 2 --dist loadscope --no-loadscope-reorder --durations=10
 
 check: setup lint types imports test ## What CI runs first.
 
