@@ -27,6 +27,7 @@ SLOW = (
     "hub/cli",
     "hub/store/test_deletion.py",
     "hub/store/test_marquez_versions.py",
+    "hub/store/test_retention.py",
     "hub/web/management",
     "hub/web/marquez",
     "hub/web/test_every_route.py",
@@ -60,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _rank(item.path))
 
 
-class GroupScheduling(LoadScopeScheduling):
+class GroupScheduling(LoadScopeScheduling):  # type: ignore[misc] # pytest-xdist ships no types
     """Hands out whole groups. The plugin's own `loadgroup` takes no notice of groups with pytest 9.2 (its issue 1386)."""
 
     def _split_scope(self, nodeid: str) -> str:

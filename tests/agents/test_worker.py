@@ -33,9 +33,8 @@ from lineagehub.contract.topics import CONTROL, OTEL_SPANS
 from lineagehub.errors import ConfigurationError
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.migrate import apply
 from tests.support.broker import EmbeddedBroker, free_port, start_embedded_broker
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.hub import clean_environment
 from tests.support.signing import SECRET_KEY, Tenancy
 from tests.support.waiting import wait_until, wait_until_async
@@ -121,13 +120,12 @@ class Stack:
 @pytest.fixture
 async def stack(tmp_path: Path) -> AsyncIterator[Stack]:
     """Everything around an agent."""
-    with start_embedded_broker() as broker, start_embedded_clickhouse(tmp_path / "clickhouse") as server:
+    with start_embedded_broker() as broker, start_migrated_clickhouse(tmp_path / "clickhouse") as server:
         await apply_topics(broker.settings())
         async with (
             ClickHouse(ClickHouseSettings(url=server.url)) as clickhouse,
             Producer(broker.settings()) as producer,
         ):
-            await apply(clickhouse)
             yield Stack(broker, clickhouse, producer)
 
 

@@ -33,9 +33,8 @@ from lineagehub.errors import Permanent, Retryable
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import AUDIT_IN, OTLP_TRACES_IN
-from lineagehub.store.migrate import apply
 from tests.support.broker import start_embedded_broker
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.marquez import StrictMarquez, start_strict_marquez
 
 
@@ -100,10 +99,9 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
         "traces": "SELECT count() AS n FROM otel_traces WHERE SpanName = {marker:String}",
         "audit": "SELECT count() AS n FROM audit_log WHERE Target = {marker:String}",
     }[table]
-    with start_embedded_clickhouse(directory) as server:
+    with start_migrated_clickhouse(directory) as server:
         settings = ClickHouseSettings(url=server.url)
         async with ClickHouse(settings) as client:
-            await apply(client)
 
             async def stored(marker: str) -> int:
                 return int((await client.select(count, {"marker": marker}))[0]["n"])

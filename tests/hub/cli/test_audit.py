@@ -14,8 +14,7 @@ from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import AUDIT_IN, encode_record, insert_settings
-from lineagehub.store.migrate import apply
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.hub import run_command
 
 
@@ -32,7 +31,6 @@ async def store(url: str, entry: AuditEntry) -> None:
         value=entry.model_dump_json().encode(),
     )
     async with ClickHouse(ClickHouseSettings(url=url)) as clickhouse:
-        await apply(clickhouse)
         await clickhouse.insert(AUDIT_IN.name, "Protobuf", row, insert_settings(AUDIT_IN, uuid.uuid4().hex))
 
 
@@ -48,7 +46,7 @@ async def test_it_shows_what_was_done_and_nothing_of_another_namespace(tmp_path:
         request_id="1",
         detail={"runs": 2},
     )
-    with start_embedded_clickhouse(tmp_path) as server:
+    with start_migrated_clickhouse(tmp_path) as server:
         await store(server.url, entry)
         where = {"LINEAGEHUB_CLICKHOUSE_URL": server.url}
         shown = run_command("audit", "demo", **where).stdout

@@ -24,9 +24,8 @@ from lineagehub.contract.topics import AUDIT, CONTROL
 from lineagehub.management.control_journal import ControlJournal
 from lineagehub.settings import ClickHouseSettings, KafkaSettings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.migrate import apply
 from tests.support.broker import start_embedded_broker
-from tests.support.clickhouse import EmbeddedClickHouse, start_embedded_clickhouse
+from tests.support.clickhouse import EmbeddedClickHouse, start_migrated_clickhouse
 from tests.support.hub import run_command
 from tests.support.signing import SECRET_KEY
 
@@ -94,7 +93,7 @@ def kafka() -> Iterator[KafkaSettings]:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """A running engine."""
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("cli")) as running:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("cli")) as running:
         yield running
 
 
@@ -105,7 +104,6 @@ async def hub(
     """What the commands work on."""
     await apply_topics(kafka, [AUDIT, CONTROL])
     async with ClickHouse(ClickHouseSettings(url=server.url)) as clickhouse:
-        await apply(clickhouse)
         yield Installation(kafka, clickhouse, tmp_path_factory.mktemp("journal") / "control.journal")
 
 

@@ -12,14 +12,13 @@ import pytest
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_EVENTS_IN, encode_record, insert_settings
-from lineagehub.store.migrate import apply
-from tests.support.clickhouse import EmbeddedClickHouse, start_embedded_clickhouse
+from tests.support.clickhouse import EmbeddedClickHouse, start_migrated_clickhouse
 
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
     """A running engine."""
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("store")) as running:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("store")) as running:
         yield running
 
 
@@ -27,7 +26,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHo
 async def clickhouse(server: EmbeddedClickHouse) -> AsyncIterator[ClickHouse]:
     """A client of the migrated database."""
     async with ClickHouse(ClickHouseSettings(url=server.url)) as client:
-        await apply(client)
         yield client
 
 

@@ -9,10 +9,9 @@ import pytest_asyncio
 
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS
-from lineagehub.store.migrate import apply
 from tests.hub.web.running import READY_SECONDS, Records, RunningWeb, following, issue_keys, running_web, settings_for
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 
 
 @pytest.fixture(scope="session")
@@ -43,9 +42,8 @@ async def records(web: RunningWeb) -> AsyncIterator[Records]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def reading_web(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningWeb]:
     """A web with the session's keys and a migrated ClickHouse of its own, empty for each file of tests."""
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
         async with running_web(settings_for(web.settings.kafka, server.url)) as running:
             running.keys = web.keys
             assert await running.parts.control_view.wait_complete(READY_SECONDS)
-            await apply(running.parts.clickhouse)
             yield running

@@ -17,11 +17,10 @@ import pytest_asyncio
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.topics import OPENLINEAGE_EVENTS
-from lineagehub.store.migrate import apply
 from lineagehub.web.endpoints import ENDPOINTS
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
 from tests.hub.web.walking import PROBES, Ask, Tenant, Unmakeable, requests, send
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,11 +31,10 @@ async def walked(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> A
     names = {OPENLINEAGE_EVENTS.name: f"{OPENLINEAGE_EVENTS.name}-{uuid.uuid4().hex[:8]}"}
     kafka = web.settings.kafka.model_copy(update={"topic_names": names})
     await apply_topics(kafka, [OPENLINEAGE_EVENTS])
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("walked")) as server:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("walked")) as server:
         async with running_web(settings_for(kafka, server.url)) as running:
             running.keys = web.keys
             assert await running.parts.control_view.wait_complete(READY_SECONDS)
-            await apply(running.parts.clickhouse)
             yield running
 
 

@@ -23,7 +23,6 @@ from lineagehub.contract.control import Role, Scope
 from lineagehub.contract.topics import AUDIT, CONTROL, OPENLINEAGE_EVENTS
 from lineagehub.management.lineage_deletion import STORE_GROUP
 from lineagehub.settings import KafkaSettings
-from lineagehub.store.migrate import apply
 from lineagehub.web.admin import lineage_deletion
 from lineagehub.web.endpoints import ENDPOINTS
 from tests.hub.web.marquez.expected import LOAD_VERSION, SUMMARY_VERSION
@@ -44,7 +43,7 @@ from tests.hub.web.marquez.history import (
 )
 from tests.hub.web.reading import get
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -63,11 +62,10 @@ async def deleting(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) ->
     """A web with the session's keys and a ClickHouse of its own."""
     kafka = named(web.settings.kafka)
     await apply_topics(kafka, [OPENLINEAGE_EVENTS, AUDIT])
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("deletion")) as server:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("deletion")) as server:
         async with running_web(settings_for(kafka, server.url)) as running:
             running.keys = web.keys
             assert await running.parts.control_view.wait_complete(READY_SECONDS)
-            await apply(running.parts.clickhouse)
             await store(running.parts.clickhouse, "team-b", [*other_tenants_events(), *events()])
             yield running
 

@@ -13,11 +13,10 @@ from lineagehub.contract.control import Role
 from lineagehub.contract.topics import AUDIT, CONTROL, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS
 from lineagehub.management import namespace_purge
 from lineagehub.settings import Settings
-from lineagehub.store.migrate import apply
 from tests.hub.web.management.calling import Tenant, issue, send
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
 from tests.support.broker import EmbeddedBroker
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 
 TOPICS = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS, AUDIT, CONTROL)
 
@@ -37,7 +36,7 @@ async def settings(broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFact
     names = {topic.name: f"{topic.name}-{uuid.uuid4().hex[:8]}" for topic in TOPICS}
     kafka = broker.settings(topic_names=names)
     await apply_topics(kafka, TOPICS)
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("management")) as server:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("management")) as server:
         yield settings_for(kafka, server.url)
 
 
@@ -46,7 +45,6 @@ async def hub(settings: Settings) -> AsyncIterator[RunningWeb]:
     """A web with an operator's key."""
     async with running_web(settings) as running:
         assert await running.parts.control_view.wait_complete(READY_SECONDS)
-        await apply(running.parts.clickhouse)
         await running.issue(None, Role.OPERATOR, "operator")
         yield running
 

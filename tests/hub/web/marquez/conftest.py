@@ -9,21 +9,19 @@ import pytest
 import pytest_asyncio
 from yarl import URL
 
-from lineagehub.store.migrate import apply
 from tests.hub.web.marquez.history import events, other_tenants_events, store
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web, settings_for
-from tests.support.clickhouse import start_embedded_clickhouse
+from tests.support.clickhouse import start_migrated_clickhouse
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def marquez(web: RunningWeb, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningWeb]:
     """A web whose ClickHouse holds the history in team-a, and the other tenant's in team-b."""
-    with start_embedded_clickhouse(tmp_path_factory.mktemp("marquez")) as server:
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("marquez")) as server:
         async with running_web(settings_for(web.settings.kafka, server.url)) as running:
             running.keys = web.keys
             assert await running.parts.control_view.wait_complete(READY_SECONDS)
             clickhouse = running.parts.clickhouse
-            await apply(clickhouse)
             await store(clickhouse, "team-a", events())
             await store(clickhouse, "team-b", other_tenants_events())
             yield running
