@@ -169,7 +169,8 @@ class _CheckedHttpClient(HttpClientABC):  # type: ignore[misc] # aiochclient shi
                 body = await answer.read()
                 status, code = answer.status, answer.headers.get("X-ClickHouse-Exception-Code")
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise Unavailable("clickhouse", f"ClickHouse at {url} does not answer: {error!r}.", 1.0) from error
+            said = str(error) or type(error).__name__
+            raise Unavailable("clickhouse", f"ClickHouse at {url} does not answer: {said}.", 1.0) from error
         if status == 200 and code is None:
             return body
         match = _EXCEPTION.search(body)

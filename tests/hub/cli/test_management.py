@@ -33,6 +33,7 @@ COMMANDS = [
     ("namespaces", "delete", "team-a", "--yes"),
     ("keys", "create", "team-a", "--role", "writer"),
     ("limits", "show", "team-a"),
+    ("audit", "team-a"),
 ]
 
 
@@ -62,6 +63,7 @@ def test_a_missing_key_is_78_and_says_where_one_comes_from(
         ("limits", "set", "team-a", "burst=-7"),
         ("limits", "set", "team-a", "burst"),
         ("apply",),
+        ("audit", "team-a", "--action", "no.such"),
     ],
     ids=" ".join,
 )

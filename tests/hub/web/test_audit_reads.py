@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,6 +16,7 @@ from lineagehub.contract.control import Role
 from lineagehub.store.landing import AUDIT_IN, encode_record, insert_settings
 from tests.hub.web.reading import all_pages, get, items
 from tests.hub.web.running import RunningWeb
+from tests.support.hub import run_command
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -156,3 +159,19 @@ async def test_only_owners_and_the_operator_read_it(reads: RunningWeb, role: str
 async def test_wrong_parameters_are_named(reads: RunningWeb, query: dict[str, Any], pointer: str) -> None:
     status, problem = await get(reads, PATH, "owner", **query)
     assert (status, [one["pointer"] for one in problem["errors"]]) == (400, [pointer])
+
+
+async def test_the_command_shows_them_page_by_page_and_only_what_is_asked(reads: RunningWeb) -> None:
+    async def audit(*arguments: str, role: str = "owner") -> tuple[int, str]:
+        where = {"LINEAGEHUB_URL": reads.url, "LINEAGEHUB_API_KEY": reads.keys[role]}
+        done = await asyncio.to_thread(run_command, "audit", *arguments, **where)
+        return done.returncode, done.stdout
+
+    code, shown = await audit("team-a", "--actor", "ops")
+    assert (code, shown.count("\n")) == (0, 1)
+    assert all(word in shown for word in ("ops", "lineage.job.delete", "failed", "job:a:two", "runs=2"))
+    code, lines = await audit("team-a", "--json", "--limit", "2", role="operator")
+    assert code == 0
+    assert [json.loads(line)["id"] for line in lines.splitlines()] == [str(DENIED.id), str(BY_HAND.id)]
+    assert await audit("team-a", "--outcome", "denied", "--action", "lineage.job.delete") == (0, "")
+    assert await audit("team-a", role="stranger") == (1, "")
