@@ -27,7 +27,7 @@ from lineagehub.embedded.data_directory import DataDirectory
 from lineagehub.embedded.processes import Child, ChildFailed
 from lineagehub.errors import LineageHubError, Unavailable
 from lineagehub.management.control_journal import ControlJournal
-from lineagehub.settings import ClickHouseSettings, load_settings
+from lineagehub.settings import load_settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.migrate import apply as apply_migrations
 
@@ -90,8 +90,10 @@ class Stack:
         self._data = DataDirectory(options.data)
         self._journal = None if options.kafka else ControlJournal(self._data.control_journal)
         broker = options.kafka or f"{LOOPBACK}:{_usable_port(LOOPBACK)}"
-        self._kafka = load_settings().kafka.model_copy(update={"brokers": broker, "idempotent": bool(options.kafka)})
-        self._clickhouse = ClickHouseSettings(url=options.clickhouse or f"http://{LOOPBACK}:{_usable_port(LOOPBACK)}")
+        settings = load_settings()
+        self._kafka = settings.kafka.model_copy(update={"brokers": broker, "idempotent": bool(options.kafka)})
+        url = options.clickhouse or f"http://{LOOPBACK}:{_usable_port(LOOPBACK)}"
+        self._clickhouse = settings.clickhouse.model_copy(update={"url": url})
         self._secret_key = self._data.secret_key()
         self._broker: Child | None = None
         self._clickhouse_server: Child | None = None

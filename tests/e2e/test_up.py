@@ -125,9 +125,12 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
 
 
 @pytest.mark.slow
-def test_a_clickhouse_of_the_users_is_migrated_filled_and_left_running(tmp_path: Path) -> None:
+def test_a_clickhouse_of_the_users_is_migrated_filled_in_the_database_they_named_and_left_running(
+    tmp_path: Path,
+) -> None:
+    named = {"LINEAGEHUB_CLICKHOUSE_DATABASE": "observability"}
     with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
-        with start_hub(tmp_path / "hub", "--clickhouse", theirs.url) as hub:
+        with start_hub(tmp_path / "hub", "--clickhouse", theirs.url, settings=named) as hub:
             assert hub.ready["clickhouse"] == theirs.url
             assert len(children_of(hub.process.pid)) == 5
             assert hub.post_json("/api/v1/lineage", EVENT).status == 201
