@@ -1,4 +1,4 @@
-"""How fast namespaces and keys may be made, by a clock that the test turns: what is made, what is refused and for how long, and the bounds."""
+"""How fast namespaces and keys may be made, by a clock that the test turns: what is made, what is refused, and for how long."""
 
 from __future__ import annotations
 
