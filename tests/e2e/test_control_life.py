@@ -111,6 +111,10 @@ class Tenant:
         """Whether the web takes an event by this key."""
         return post(self.hub, key, "by-web") == 201
 
+    def wait_dead(self, key: str) -> None:
+        """Wait until the web refuses this key, as long as it may take."""
+        wait_until(lambda: not self.taken(key), EFFECTIVE_SECONDS, "the web to refuse the key")
+
 
 def kid_of(key: str) -> str:
     return key.split("_")[2]
@@ -151,7 +155,7 @@ def test_what_lies_unread_is_stored_if_its_key_was_live_when_the_broker_took_it_
         assert (tenant.taken(old), tenant.taken(new)) == (True, True), "the rotation outlives the web"
         revoked_at_ms = tenant.revoke(old).timestamp() * 1_000
         kill_web(hub)
-        wait_until(lambda: not tenant.taken(old), EFFECTIVE_SECONDS, "the web to refuse the revoked key")
+        tenant.wait_dead(old)
         after = tenant.write(old, numbered("after-revocation"))
         still = tenant.write(new, numbered("after-revocation-new"))
         assert tenant.stored() == ["first"], "the agent is stopped"
@@ -204,16 +208,18 @@ def test_a_changed_role_is_in_force_everywhere_and_outlives_the_web_and_the_agen
         ).status
         return post(hub, key, "by-web"), reads, makes
 
+    def wait_may(key: str, rights: tuple[int, int, int]) -> None:
+        wait_until(lambda: may(key) == rights, EFFECTIVE_SECONDS, f"the answers to be {rights}")
+
     # A key has one role for life: who changes his role has another key, and the former one ends.
     held = tenant.issue("owner")
     assert may(held) == (201, 200, 422)
-    refused_everywhere = (401, 401, 401)
     for role, rights in (("reader", (403, 200, 403)), ("admin", (201, 200, 403)), ("writer", (201, 403, 403))):
         changed = tenant.issue(role)
         tenant.revoke(held)
         kill_web(hub)
-        wait_until(lambda key=changed, rights=rights: may(key) == rights, EFFECTIVE_SECONDS, f"the role {role}")  # type: ignore[misc] # mypy does not infer the defaults of a lambda.
-        wait_until(lambda key=held: may(key) == refused_everywhere, EFFECTIVE_SECONDS, "the former key to be dead")  # type: ignore[misc]
+        wait_may(changed, rights)
+        wait_may(held, (401, 401, 401))
         held = changed
     with stopped_agent(hub):
         reader = tenant.issue("reader")
@@ -234,9 +240,7 @@ def test_a_namespace_made_again_shows_nothing_of_what_lay_unread_when_the_former
         tenant.manage("DELETE", f"?confirm={tenant.name}", status=202)
         kill_web(hub)
         for key in (old_owner, old_writer):
-            wait_until(
-                lambda key=key: not tenant.taken(key), EFFECTIVE_SECONDS, "the deleted namespace's keys to be dead"
-            )  # type: ignore[misc] # mypy does not infer the default of a lambda.
+            tenant.wait_dead(key)
         unread += tenant.write(old_writer, numbered("after-deletion"))
         again = tenant.operator.call("POST", "", {"name": tenant.name})
         assert (again.status, again.json()["reason"]) == (409, "namespace_being_deleted"), "records lie unread"

@@ -136,7 +136,12 @@ def test_a_guess_runs_the_same_instructions_however_much_of_a_key_it_has_right(d
 
 def test_what_is_too_long_for_a_key_is_not_even_hashed(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
     hashed: list[str] = []
-    monkeypatch.setattr(directory_module, "digest_of", lambda text: hashed.append(text) or "")
+
+    def digest_of(text: str) -> str:
+        hashed.append(text)
+        return ""
+
+    monkeypatch.setattr(directory_module, "digest_of", digest_of)
     for text in ("x" * (MAXIMUM_LENGTH + 1), "x" * 10_240, "\N{ARABIC-INDIC DIGIT ONE}" * 60):
         assert directory.authenticate(text) is None
         assert directory.find_key(text) is None

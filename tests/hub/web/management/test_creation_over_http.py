@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from lineagehub.cli._hub import HubClient, HubRefused
 from lineagehub.contract.audit import Action
 from lineagehub.settings import Settings
 from lineagehub.web.admin import creation_rate
@@ -59,6 +60,18 @@ async def test_namespaces_beyond_the_burst_are_429_and_leave_nothing_in_memory_o
     assert key.status == 201
     gone = await send(strict, "DELETE", f"{NAMESPACES}/{one}?confirm={one}", operator)
     assert gone.status == 202
+
+
+async def test_a_command_beyond_the_burst_says_what_to_do(hub: RunningWeb, strict: RunningWeb) -> None:
+    client = HubClient(strict.url, hub.keys["operator"])
+
+    def make_one_too_many() -> None:
+        for number in range(BURST + 1):
+            client.send("POST", "namespaces", {"name": f"commanded-{number}-{uuid.uuid4().hex[:8]}"})
+
+    with pytest.raises(HubRefused, match="namespaces a second") as caught:
+        await asyncio.to_thread(make_one_too_many)
+    assert (caught.value.status, "repeat the command" in caught.value.next_step) == (429, True)
 
 
 async def test_what_is_no_namespace_costs_nothing(hub: RunningWeb, strict: RunningWeb, tenant: Tenant) -> None:
