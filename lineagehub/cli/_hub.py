@@ -110,6 +110,7 @@ _NEXT_STEPS = {
     403: "Use an operator's key, or an owner's of this namespace.",
     404: "lineagehub namespaces list",
     412: "Look at it again, and repeat the command if it is still meant.",
+    429: "Wait a while and repeat the command: what is made stays, and `apply` makes the rest.",
 }
 
 

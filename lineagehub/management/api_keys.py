@@ -112,10 +112,17 @@ class KeyManager:
         record = self.key(namespace, kid)
         if record.revoked_at is not None:
             return record
-        if origin.actor.role is not Role.OPERATOR:
-            self._require_another_owner(namespace, record)
+        must_leave_an_owner = record.role is Role.OWNER and origin.actor.role is not Role.OPERATOR
+        if must_leave_an_owner and self._live_owners(namespace) == {kid}:
+            raise _last_owner(namespace, kid)
         async with audited(self._audit, origin, Action.KEY_REVOKE, kid, {"role": record.role.value}):
-            return await self._end(record)
+            ended = await self._end(record)
+            # Others may have revoked theirs meanwhile. This process has read the log as far as its own record at least: whoever is
+            # the last in it to revoke sees that no owner is left, in whatever process he is.
+            if must_leave_an_owner and not self._live_owners(namespace):
+                await self._restore(ended)
+                raise _last_owner(namespace, kid)
+            return ended
 
     async def _end(self, record: ApiKeyRecord) -> ApiKeyRecord:
         def revoke(held: ApiKeyRecord) -> ApiKeyRecord:
@@ -124,6 +131,12 @@ class KeyManager:
         return await revise(
             self._control, lambda: self._control.directory.key(record.kid) or record, revoke, expected=None
         )
+
+    async def _restore(self, record: ApiKeyRecord) -> None:
+        def restore(held: ApiKeyRecord) -> ApiKeyRecord:
+            return changed_key(held, revoked_at=None) if held.revoked_at == record.revoked_at else held
+
+        await revise(self._control, lambda: self._control.directory.key(record.kid) or record, restore, expected=None)
 
     async def _revoke_orphans(self, namespace: NamespaceRecord, replaced: ApiKeyRecord) -> None:
         """Revoke successors that the old key does not name: their rotation died in the middle, and nobody was shown them."""
@@ -150,13 +163,13 @@ class KeyManager:
                 f"The namespace has {MAXIMUM_LIVE_KEYS} live keys, which is the most; revoke those that are not used."
             )
 
-    def _require_another_owner(self, namespace: NamespaceRecord, key: ApiKeyRecord) -> None:
+    def _live_owners(self, namespace: NamespaceRecord) -> set[str]:
         now = datetime.now(UTC)
-        owners = {one.kid for one in self.all(namespace) if one.role is Role.OWNER and one.is_valid_at(now)}
-        if owners == {key.kid}:
-            raise LastOwner(
-                f"{key.kid} is the last live owner's key of {namespace.name!r}: make another first, or rotate it."
-            )
+        return {key.kid for key in self.all(namespace) if key.role is Role.OWNER and key.is_valid_at(now)}
+
+
+def _last_owner(namespace: NamespaceRecord, kid: str) -> LastOwner:
+    return LastOwner(f"{kid} is the last live owner's key of {namespace.name!r}: make another first, or rotate it.")
 
 
 def _require_may_issue(origin: Origin, role: Role) -> None:

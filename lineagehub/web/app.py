@@ -17,6 +17,7 @@ from lineagehub.broker.audit import AuditLog
 from lineagehub.contract.topics import AUDIT
 from lineagehub.settings import Settings
 from lineagehub.telemetry.metrics import Metrics
+from lineagehub.web.admin.creation_rate import CREATION_RATES, CreationRates
 from lineagehub.web.bodies import BODIES, Bodies
 from lineagehub.web.denials import DENIALS, Denials
 from lineagehub.web.endpoint import ROUTES
@@ -65,6 +66,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
         settings.web.in_flight_bytes, settings.web.body_timeout_seconds, metrics.in_flight_bytes
     )
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
+    application[CREATION_RATES] = CreationRates()
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
     application[DENIALS] = denials = Denials(audit, metrics)

@@ -251,6 +251,9 @@ QUERY_TOO_BIG = Problem(
     "The query reads too much",
     "Ask for less at once: a shorter time between `from` and `to`, a smaller `depth`, a narrower filter.",
 )
+RATE_LIMITED = Problem(
+    "rate-limited", 429, "Too many at once", "Nothing of this request was done: send it again after Retry-After."
+)
 OVERLOADED = Problem(
     "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
 )
@@ -319,6 +322,7 @@ PROBLEMS: tuple[Problem, ...] = (
     SCHEMA_INVALID,
     TIMESTAMP_OUT_OF_RANGE,
     QUERY_TOO_BIG,
+    RATE_LIMITED,
     OVERLOADED,
     UNAVAILABLE,
     STORE_BEHIND,

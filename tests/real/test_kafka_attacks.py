@@ -14,11 +14,10 @@ from lineagehub.auth.api_keys import parse_api_key
 from lineagehub.broker.control import ControlWriter
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord
-from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_TOPIC
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.topics import CONTROL, DEAD_LETTERS
+from lineagehub.contract.topics import CONTROL
 from tests.support.attacks import (
     ARRIVE_SECONDS,
     EVENTS,
@@ -33,7 +32,7 @@ from tests.support.attacks import (
     stored,
     wait_stored_once,
 )
-from tests.support.records import read_records, write_with_header_name
+from tests.support.records import Place, read_dead_letters, read_records, write_with_header_name
 from tests.support.secured_hub import ATTACKER, HONEST, SecuredHub
 from tests.support.signing import Writer
 from tests.support.waiting import wait_until, wait_until_async
@@ -115,30 +114,19 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-async def _written(hub: SecuredHub, attacks: list[Attack]) -> dict[tuple[bytes, bytes, bytes], Attack]:
+async def _written(hub: SecuredHub, attacks: list[Attack]) -> dict[Place, Attack]:
     """Write attacks as the attacker; return each by the place that its dead letter names."""
     places = {}
     async with producer(hub.attacker.settings) as writing:
         for attack in attacks:
             headers = attack.headers(hub)
             placed = await writing.send_and_wait(attack.topic, attack.value, attack.key, headers=headers)
-            places[placed.topic.encode(), b"%d" % placed.partition, b"%d" % placed.offset] = attack
+            places[placed.topic, placed.partition, placed.offset] = attack
     return places
 
 
-async def _dead_letters(hub: SecuredHub, count: int) -> dict[tuple[bytes, bytes, bytes], tuple[bytes, bytes]]:
-    """Return (lane, reason) of every dead letter, of at least `count`, by the place of its record; each place has one."""
-    letters = await read_records(hub.kafka.settings(), DEAD_LETTERS.name, count, ARRIVE_SECONDS)
-    found = {}
-    for letter in letters:
-        # The headers of the record itself follow ours and may have the same names.
-        headers = dict(reversed(letter.headers))
-        found[headers[HEADER_TOPIC], headers[HEADER_PARTITION], headers[HEADER_OFFSET]] = (
-            letter.key,
-            headers[HEADER_REASON],
-        )
-    assert len(found) == len(letters), "a record has several dead letters"
-    return found
+async def _dead_letters(hub: SecuredHub, count: int) -> dict[Place, tuple[str, str]]:
+    return await read_dead_letters(hub.kafka.settings(), count, ARRIVE_SECONDS)
 
 
 async def test_what_the_broker_takes_is_dead_lettered_with_its_reason_and_nothing_else_is_touched(
@@ -163,13 +151,10 @@ async def test_what_the_broker_takes_is_dead_lettered_with_its_reason_and_nothin
     found = await _dead_letters(secured, len(earlier) + len(attacks) + 1)
     names = {id(attack): name for name, attack in ATTACKS.items()}
     expected = {names[id(attack)]: (attack.lane, attack.reason.value) for attack in places.values()}
-    seen = {
-        names[id(attack)]: tuple(part.decode() for part in found.get(place, (b"none", b"none")))
-        for place, attack in places.items()
-    }
+    seen = {names[id(attack)]: found.get(place, ("none", "none")) for place, attack in places.items()}
     assert seen == expected
     (unreadable_name,) = (found[place] for place in found.keys() - places.keys() - earlier.keys())
-    assert unreadable_name == (OPERATOR_LANE.encode(), b"unsigned")
+    assert unreadable_name == (OPERATOR_LANE, "unsigned")
     assert stored(secured, "never-stored") == 0
 
 
@@ -198,10 +183,10 @@ async def test_a_captured_record_that_is_replayed_is_shown_once(secured: Secured
     await assert_flows(secured, "behind-replays")
     shown = "SELECT count() FROM lineage_events FINAL WHERE JobName = 'replayed'"
     assert secured.hub.count(shown) == 1
-    place = (SPANS.encode(), b"%d" % elsewhere.partition, b"%d" % elsewhere.offset)
+    place = (SPANS, elsewhere.partition, elsewhere.offset)
 
     async def refused() -> bool:
-        return (await _dead_letters(secured, 0)).get(place) == (OPERATOR_LANE.encode(), b"bad_signature")
+        return (await _dead_letters(secured, 0)).get(place) == (OPERATOR_LANE, "bad_signature")
 
     await wait_until_async(refused, ARRIVE_SECONDS, "its replay to another topic to be refused")
 
@@ -228,6 +213,6 @@ async def test_a_revoked_key_is_refused_from_its_revocation_on(secured: SecuredH
 
     async def refused() -> bool:
         found = await _dead_letters(secured, 0)
-        return all(found.get(place) == (OPERATOR_LANE.encode(), b"key_revoked") for place in places)
+        return all(found.get(place) == (OPERATOR_LANE, "key_revoked") for place in places)
 
     await wait_until_async(refused, ARRIVE_SECONDS, "its record to be refused")

@@ -1,4 +1,4 @@
-"""Reading back from Kafka in tests: every record of a topic, and records that no client library would write."""
+"""Reading back from Kafka in tests: the records of a topic, the dead letters; and records that no client library would write."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from aiokafka.record.util import calc_crc32c
 
 from lineagehub.broker.connection import client_arguments
 from lineagehub.broker.tolerant_records import tolerate_bad_header_names
+from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_TOPIC
+from lineagehub.contract.topics import DEAD_LETTERS
 from lineagehub.settings import KafkaSettings
 from tests.support.waiting import wait_until_async
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a record."""
+
+_PLACE_AND_REASON = (HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET, HEADER_REASON)
 _CHECKSUM_AT = slice(17, 21)
 _CHECKSUMMED_FROM = 21
 _STAND_IN = b"stand-in"
@@ -42,6 +48,21 @@ async def read_records(kafka: KafkaSettings, topic: str, count: int, deadline_se
     finally:
         await consumer.stop()
     return records
+
+
+async def read_dead_letters(
+    kafka: KafkaSettings, count: int, deadline_seconds: float = 20
+) -> dict[Place, tuple[str, str]]:
+    """Return (lane, reason) of every dead letter, of at least `count`, by the place of its record; fail if a place has several."""
+    letters = await read_records(kafka, kafka.topic_name(DEAD_LETTERS), count, deadline_seconds)
+    found = {}
+    for letter in letters:
+        # The headers of the record itself follow ours and may have the same names.
+        headers = {name: value.decode() for name, value in reversed(letter.headers) if name in _PLACE_AND_REASON}
+        place = (headers[HEADER_TOPIC], int(headers[HEADER_PARTITION]), int(headers[HEADER_OFFSET]))
+        found[place] = (letter.key.decode(), headers[HEADER_REASON])
+    assert len(found) == len(letters), "a record has several dead letters"
+    return found
 
 
 async def write_with_header_name(kafka: KafkaSettings, topic: str, value: bytes, header_name: bytes) -> None:

@@ -45,6 +45,7 @@ from lineagehub.web.problems import (
     NAMESPACE_EXISTS,
     NOT_FOUND,
     PRECONDITION_FAILED,
+    RATE_LIMITED,
     ROLE_TOO_HIGH,
     ROTATION_UNDERWAY,
     SCHEMA_INVALID,
@@ -82,7 +83,7 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.PLATFORM_OPERATE,
         request=json_of(NewNamespace),
         responses={201: json_of(NamespaceDocument, "It is there, on every web within 5 s.")},
-        problems=(*_DOCUMENT, NAMESPACE_EXISTS, NAMESPACE_BEING_DELETED),
+        problems=(*_DOCUMENT, NAMESPACE_EXISTS, NAMESPACE_BEING_DELETED, RATE_LIMITED),
     ),
     Endpoint(
         "GET",
@@ -137,7 +138,7 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.NAMESPACE_OWN,
         request=json_of(KeyRequest),
         responses={201: json_of(IssuedKey, "The key is shown this once.")},
-        problems=(*_TARGET, *_DOCUMENT, ROLE_TOO_HIGH, TOO_MANY_KEYS),
+        problems=(*_TARGET, *_DOCUMENT, ROLE_TOO_HIGH, TOO_MANY_KEYS, RATE_LIMITED),
     ),
     Endpoint(
         "GET",
@@ -168,7 +169,15 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.NAMESPACE_OWN,
         request=json_of(RotationRequest, "May be left out: a day."),
         responses={201: json_of(RotatedKey, "The new key is shown this once.")},
-        problems=(*_TARGET, *_DOCUMENT, ROLE_TOO_HIGH, KEY_NOT_LIVE, ROTATION_UNDERWAY, PRECONDITION_FAILED),
+        problems=(
+            *_TARGET,
+            *_DOCUMENT,
+            ROLE_TOO_HIGH,
+            KEY_NOT_LIVE,
+            ROTATION_UNDERWAY,
+            PRECONDITION_FAILED,
+            RATE_LIMITED,
+        ),
     ),
     Endpoint(
         "GET",

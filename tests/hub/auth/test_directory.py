@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+import sys
 from datetime import UTC, datetime, timedelta
+from types import FrameType
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from lineagehub.auth.api_keys import ApiKey, make_api_key
+from lineagehub.auth import directory as directory_module
+from lineagehub.auth.api_keys import MAXIMUM_LENGTH, ApiKey, make_api_key
 from lineagehub.auth.directory import Directory, Verdict
 from lineagehub.auth.issuing import changed_namespace, issue_key, new_namespace
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
@@ -22,7 +27,7 @@ from lineagehub.contract.control import (
     Scope,
     SignatureAlgorithm,
 )
-from lineagehub.contract.headers import derive_ed25519_key, derive_signing_key
+from lineagehub.contract.headers import Envelope, derive_ed25519_key, derive_signing_key
 from lineagehub.contract.keys import api_key_key, limits_key, namespace_key
 from lineagehub.contract.limits import Limits
 
@@ -89,6 +94,77 @@ def test_another_secret_under_a_known_key_id_opens_nothing(directory: Directory)
 @pytest.mark.parametrize("text", ["", "lh_dev_", "Bearer x", "\0", "x" * 100_000])
 def test_garbage_opens_nothing(directory: Directory, text: str) -> None:
     assert directory.authenticate(text) is None
+
+
+def instructions_of(directory: Directory, guess: str) -> list[tuple[str, int]]:
+    """Return every bytecode instruction that is run for a key that opens nothing, by function and place."""
+    executed = []
+
+    def follow(frame: FrameType, event: str, _: object) -> Any:
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            executed.append((frame.f_code.co_qualname, frame.f_lasti))
+        return follow
+
+    former = sys.gettrace()
+    sys.settrace(follow)
+    try:
+        found = directory.authenticate(guess)
+    finally:
+        sys.settrace(former)
+    assert found is None
+    return executed
+
+
+def test_a_guess_runs_the_same_instructions_however_much_of_a_key_it_has_right(directory: Directory) -> None:
+    """F12 by structure, not by a clock: the only thing that depends on the guess is its SHA-256, by which the key is looked up.
+
+    How far the look-up compares is a matter of digests, of which whoever guesses cannot choose a prefix.
+    """
+    api_key, record = issue()
+    put(directory, record)
+    secret_at = api_key.text.index(api_key.secret)
+    guesses = [api_key.text[:right].ljust(len(api_key.text), "~") for right in range(len(api_key.text))]
+    ways = {tuple(instructions_of(directory, guess)) for guess in [*guesses, "~" * len(api_key.text), "x", ""]}
+    assert len(ways) == 1
+    assert any(name == "digest_of" for name, _ in ways.pop())
+    assert len(guesses) > secret_at, "some have all but one character right"
+    held = repr(directory.keys())
+    assert api_key.digest in held, "this is compared"
+    assert api_key.secret not in held
+
+
+def test_what_is_too_long_for_a_key_is_not_even_hashed(directory: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+
+    def digest_of(text: str) -> str:
+        hashed.append(text)
+        return ""
+
+    monkeypatch.setattr(directory_module, "digest_of", digest_of)
+    for text in ("x" * (MAXIMUM_LENGTH + 1), "x" * 10_240, "\N{ARABIC-INDIC DIGIT ONE}" * 60):
+        assert directory.authenticate(text) is None
+        assert directory.find_key(text) is None
+    assert hashed == []
+    assert directory.authenticate("x" * MAXIMUM_LENGTH) is None
+    assert len(hashed) == 1
+
+
+def test_a_signature_is_compared_whole_and_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(expected: bytes, signature: bytes) -> bool:
+        compared.append((expected, signature))
+        return original(expected, signature)
+
+    original = hmac.compare_digest
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    key, envelope = HmacKey(b"k" * 32), Envelope("analytics", "Abcd1234", "event-1", 0, "openlineage")
+    right = envelope.signature(b"k" * 32, "openlineage-events", b"{}")
+    guesses = [right, bytes(32), b"", right[:31], right[:31] + bytes([right[31] ^ 1])]
+    verdicts = [key.has_signed(envelope, "openlineage-events", b"{}", guess) for guess in guesses]
+    assert verdicts == [True, False, False, False, False]
+    assert compared == [(right, guess) for guess in guesses]
 
 
 def test_a_key_dies_at_its_expiry(directory: Directory) -> None:

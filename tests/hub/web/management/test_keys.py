@@ -110,6 +110,28 @@ async def test_an_owner_cannot_lock_himself_out_and_the_operator_can(hub: Runnin
     assert (await revoke(hub, tenant, second, hub.keys["operator"])).status == 200
 
 
+@pytest.mark.parametrize("webs", ["one web", "two webs"])
+async def test_of_the_last_two_owners_who_revoke_each_other_at_once_one_stays_at_least(
+    hub: RunningWeb, other: RunningWeb, tenant: Tenant, webs: str
+) -> None:
+    first, second = tenant.keys["owner"], await issue(hub, tenant.name, "owner")
+    elsewhere = other if webs == "two webs" else hub
+    await wait_until_async(lambda: opens(elsewhere, second), EFFECTIVE_SECONDS, "the key to be known on the other web")
+    replies = await asyncio.gather(revoke(hub, tenant, second, first), revoke(elsewhere, tenant, first, second))
+    said = sorted(reply.status for reply in replies)
+    assert said in ([200, 401], [200, 409], [409, 409]), replies
+    for web in (hub, elsewhere):
+        await wait_until_async(
+            lambda web=web: _live_count(web, first, second, 2 - said.count(200)),  # type: ignore[misc] # mypy does not infer the default of a lambda.
+            EFFECTIVE_SECONDS,
+            "an owner's key to be live",
+        )
+
+
+async def _live_count(web: RunningWeb, first: str, second: str, expected: int) -> bool:
+    return [await opens(web, key) for key in (first, second)].count(True) == expected
+
+
 @pytest.mark.parametrize(
     ("issuer", "role", "status"),
     [
