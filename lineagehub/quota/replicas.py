@@ -114,6 +114,11 @@ class Replicas:
         """Return how many webs there are, as far as this one knows; at least 1."""
         return self._living.count
 
+    @property
+    def seconds_since_contact(self) -> float:
+        """Seconds since the broker last answered; the count is that of then."""
+        return self._view.seconds_since_contact
+
     def _note(self, key: bytes, value: bytes | None) -> None:
         self._living.note(key, value, is_new=self._view.is_complete)
 

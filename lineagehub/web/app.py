@@ -68,6 +68,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
+    metrics.replicas.set_function(parts.replicas.count)
     application[DENIALS] = denials = Denials(audit, metrics)
     application.cleanup_ctx.append(lambda _: denials.writing())
     application[READINESS] = ReadinessChecker(parts, metrics, settings.web.authentication)

@@ -111,7 +111,6 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         purger = NamespacePurger(settings.kafka, control, writer, audit)
         replicas = Replicas(settings.kafka, producer)
-        limiter = RateLimiter(control.directory, replicas.count)
         for part in (control, purger, replicas):
             await part.start()
             stack.push_async_callback(part.stop)
@@ -125,7 +124,8 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             control,
             audit,
             purger,
-            limiter,
+            replicas,
+            RateLimiter(control.directory, replicas.count),
             people,
         )
 

@@ -76,11 +76,11 @@ class LimitedTenant:
 
 @dataclass
 class LimitedWeb:
-    """One running web; `now` is the time that its rate limits see, in seconds."""
+    """One running web; `now` is the time that its rate limits see, in seconds, `replicas` how many share them: None if it is to count."""
 
     settings: Settings
     now: float = 1_000.0
-    replicas: int = 1
+    replicas: int | None = 1
 
     def __post_init__(self) -> None:
         self.parts: Parts
@@ -109,7 +109,7 @@ async def limited_web(settings: Settings) -> AsyncIterator[LimitedWeb]:
     """Run a web in this loop; everything in it is real but for the clock of its rate limits and the number of replicas."""
     web = LimitedWeb(settings)
     async with open_parts(settings) as parts:
-        limiter = RateLimiter(parts.directory, lambda: web.replicas, lambda: web.now)
+        limiter = RateLimiter(parts.directory, lambda: web.replicas or parts.replicas.count(), lambda: web.now)
         web.parts = dataclasses.replace(parts, rate_limiter=limiter)
         async with (
             listening(create_app(settings, web.parts), settings) as url,
