@@ -26,10 +26,16 @@ class Gcra:
     def take(self, cost: int, now: float) -> float:
         """Take `cost` and return 0.0; or take nothing and return the seconds to wait (for ever at rate 0)."""
         wait = self.wait(cost, now)
-        if wait == 0.0 and cost:
-            self._filling = self.seconds_until_full(now) + cost / self.rate_per_second
-            self._since = now
+        if wait == 0.0:
+            self.spend(cost, now)
         return wait
+
+    def spend(self, cost: int, now: float) -> None:
+        """Take `cost`, for which `wait` has just returned 0.0."""
+        if cost:
+            filling = self._filling - (now - self._since)
+            self._filling = (filling if filling > 0.0 else 0.0) + cost / self.rate_per_second
+            self._since = now
 
     def wait(self, cost: int, now: float) -> float:
         """Return the seconds after which `cost` can be taken, 0.0 if that is now. A cost above the burst never can: see to it first."""
@@ -37,7 +43,8 @@ class Gcra:
             return 0.0
         if self.rate_per_second <= 0:
             return math.inf
-        wait = self.seconds_until_full(now) + (cost - self.burst) / self.rate_per_second
+        filling = self._filling - (now - self._since)
+        wait = (filling if filling > 0.0 else 0.0) + (cost - self.burst) / self.rate_per_second
         return wait if wait > ROUNDING_SECONDS else 0.0
 
     def remaining(self, now: float) -> float:

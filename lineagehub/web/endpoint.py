@@ -61,7 +61,7 @@ def json_of(model: Any, description: str = "") -> Content:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status;
-    `speaks_marquez`: they are Marquez's `{"code", "message"}`."""
+    `speaks_marquez`: they are Marquez's `{"code", "message"}`. `traffic`: which rate limit it is under, if any, by its scope."""
 
     method: str
     path: str
@@ -76,11 +76,10 @@ class Endpoint:
     problems: tuple[Problem, ...] = ()
     speaks_otlp: bool = False
     speaks_marquez: bool = False
+    traffic: Traffic | None = field(init=False)
 
-    @property
-    def traffic(self) -> Traffic | None:
-        """Which rate limit it is under, if any."""
-        return _TRAFFIC.get(self.scope) if self.scope else None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "traffic", _TRAFFIC.get(self.scope) if self.scope else None)
 
     def all_problems(self) -> list[Problem]:
         """Return its own problems and those that come with a scope, a rate, a read and a body, without repeats, by status."""

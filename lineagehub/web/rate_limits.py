@@ -50,15 +50,18 @@ def _throttled(endpoint: Endpoint, error: Throttled) -> Refused:
 
 async def tell_rate_limits(request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers to an answer that is about to be sent."""
+    standing = request.get(STANDING) or _standing(request)
+    if standing is not None:
+        response.headers[POLICY] = f'"rps";q={standing.limit};w=1'
+        response.headers[LIMIT] = f'"rps";r={standing.remaining};t={math.ceil(standing.full_after_seconds)}'
+
+
+def _standing(request: web.Request) -> Standing | None:
+    """Return what is left to the caller of a request that was charged nothing; None where nothing is limited, or nobody known calls."""
     principal = request.get(PRINCIPAL)
     if principal is None or principal.namespace is None:
-        return
+        return None
     endpoint = endpoint_of(request)
     if endpoint is None or endpoint.traffic is None:
-        return
-    standing = request.get(STANDING)
-    if standing is None:
-        limiter = request.app[PARTS].rate_limiter
-        standing = limiter.standing(principal.namespace, principal.kid, endpoint.traffic)
-    response.headers[POLICY] = f'"rps";q={standing.limit};w=1'
-    response.headers[LIMIT] = f'"rps";r={standing.remaining};t={math.ceil(standing.full_after_seconds)}'
+        return None
+    return request.app[PARTS].rate_limiter.standing(principal.namespace, principal.kid, endpoint.traffic)

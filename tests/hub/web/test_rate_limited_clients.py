@@ -39,9 +39,8 @@ def openlineage(transport: str) -> Callable[[str, str], int]:
 
     def emit(url: str, api_key: str) -> int:
         auth = {"type": "api_key", "apiKey": api_key}
-        client = OpenLineageClient(
-            transport=get_default_factory().create({"type": transport, "url": url, "auth": auth})
-        )
+        config: dict[str, Any] = {"type": transport, "url": url, "auth": auth}
+        client = OpenLineageClient(transport=get_default_factory().create(config))
         for _ in range(EVENTS):
             client.emit(
                 RunEvent(
