@@ -18,6 +18,8 @@ from lineagehub.web.problems import BATCH_EXCEEDS_BURST, RATE_LIMITED, THROTTLED
 
 LONGEST_WAIT_SECONDS = 3_600
 """What is said where the limit is 0, and at most: who asks again then finds out whether it was changed."""
+LARGEST_INTEGER = 999_999_999_999_999
+"""Of a structured field (RFC 9651, section 3.3.1); a limit may be one more."""
 POLICY = "RateLimit-Policy"
 LIMIT = "RateLimit"
 
@@ -52,8 +54,9 @@ async def tell_rate_limits(request: web.Request, response: web.StreamResponse) -
     """Add the headers to an answer that is about to be sent."""
     standing = request.get(STANDING) or _standing(request)
     if standing is not None:
-        response.headers[POLICY] = f'"rps";q={standing.limit};w=1'
-        response.headers[LIMIT] = f'"rps";r={standing.remaining};t={math.ceil(standing.full_after_seconds)}'
+        limit, remaining = min(standing.limit, LARGEST_INTEGER), min(standing.remaining, LARGEST_INTEGER)
+        response.headers[POLICY] = f'"rps";q={limit};w=1'
+        response.headers[LIMIT] = f'"rps";r={remaining};t={math.ceil(standing.full_after_seconds)}'
 
 
 def _standing(request: web.Request) -> Standing | None:

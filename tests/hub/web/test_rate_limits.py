@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from lineagehub.auth.api_keys import parse_api_key
-from lineagehub.contract.limits import Limits
+from lineagehub.contract.limits import LARGEST, Limits
 from lineagehub.web.endpoints import ENDPOINTS
 from tests.hub.web.limiting import LimitedWeb, Reply, limited_web
 from tests.hub.web.running import RunningWeb, settings_for
@@ -255,6 +255,15 @@ async def test_one_namespaces_load_takes_nothing_from_another(limited: LimitedWe
     assert statuses == [201, 503, 503, 503, 503]
     reply = await quiet.send("POST", "/api/v1/lineage", body, Content_Type=JSON)
     assert (reply.status, reply.remaining) == (201, 4)
+
+
+async def test_the_largest_limits_stand_in_the_headers_as_structured_fields_take_them(limited: LimitedWeb) -> None:
+    tenant = await limited.tenant(requests_per_second=LARGEST, burst=LARGEST)
+    headers = (await tenant.send("POST", "/api/v1/lineage", b"{", Content_Type=JSON)).headers
+    assert (headers["RateLimit-Policy"], headers["RateLimit"]) == (
+        '"rps";q=999999999999999;w=1',
+        '"rps";r=999999999999999;t=0',
+    )
 
 
 async def test_strangers_and_operations_have_no_rate(limited: LimitedWeb) -> None:
