@@ -1,1 +1,1 @@
-"""Rates and amounts: how fast a caller may do something. Called by the web; knows neither HTTP nor where limits are set."""
+"""How much a namespace and a key may send and read: rates, and who shares them. Used by the web; knows no HTTP."""

@@ -85,6 +85,11 @@ class Metrics:
             ["signal", "reason"],
             registry=registry,
         )
+        self.replicas = Gauge(
+            "lineagehub_web_replicas",
+            "Webs that this one has heard of lately, itself included: its share of every rate limit is one of so many.",
+            registry=registry,
+        )
         self.dependency_up = Gauge(
             "lineagehub_dependency_up",
             "1 while the dependency answered the last readiness check.",

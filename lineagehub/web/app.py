@@ -30,6 +30,7 @@ from lineagehub.web.openapi import openapi_document
 from lineagehub.web.ops.docs_page import OPENAPI
 from lineagehub.web.ops.health import READINESS, ReadinessChecker
 from lineagehub.web.parts import METRICS, PARTS, SETTINGS, Parts
+from lineagehub.web.rate_limits import tell_rate_limits
 from lineagehub.web.receivers.otlp import LARGE_AT_ONCE, LARGE_REQUESTS
 from lineagehub.web.receivers.records import RECORDS, RecordWriter
 from lineagehub.web.security_headers import security_headers
@@ -69,11 +70,13 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[CREATION_RATES] = CreationRates()
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
+    metrics.replicas.set_function(parts.replicas.count)
     application[DENIALS] = denials = Denials(audit, metrics)
     application.cleanup_ctx.append(lambda _: denials.writing())
     application[READINESS] = ReadinessChecker(parts, metrics, settings.web.authentication)
     application[OPENAPI] = openapi_document(ENDPOINTS)
     application.on_response_prepare.append(security_headers(settings.web.hsts_seconds))
+    application.on_response_prepare.append(tell_rate_limits)
     application[ROUTES] = {
         application.router.add_route(endpoint.method, _any_name(endpoint.path), endpoint.handler): endpoint
         for endpoint in ENDPOINTS

@@ -14,13 +14,30 @@ from aiohttp.web_urldispatcher import AbstractRoute
 from pydantic import BaseModel
 
 from lineagehub.contract.control import Scope
-from lineagehub.web.problems import BODY_PROBLEMS, CREDENTIAL_PROBLEMS, READ_PROBLEMS, Problem
+from lineagehub.quota.rate_limiter import Traffic
+from lineagehub.web.problems import (
+    BODY_PROBLEMS,
+    CREDENTIAL_PROBLEMS,
+    INGEST_PROBLEMS,
+    RATE_LIMITED,
+    READ_PROBLEMS,
+    Problem,
+)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
 PROTOBUF = "application/x-protobuf"
+
+_TRAFFIC = {
+    Scope.INGEST_WRITE: Traffic.INGEST,
+    Scope.LINEAGE_READ: Traffic.READ,
+    Scope.TELEMETRY_READ: Traffic.READ,
+    Scope.AUDIT_READ: Traffic.READ,
+}
+"""What is limited, by the scope that it needs; management is not."""
+_TRAFFIC_PROBLEMS = {Traffic.INGEST: INGEST_PROBLEMS, Traffic.READ: (RATE_LIMITED,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +61,7 @@ def json_of(model: Any, description: str = "") -> Content:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status;
-    `speaks_marquez`: they are Marquez's `{"code", "message"}`."""
+    `speaks_marquez`: they are Marquez's `{"code", "message"}`. `traffic`: which rate limit it is under, if any, by its scope."""
 
     method: str
     path: str
@@ -59,10 +76,15 @@ class Endpoint:
     problems: tuple[Problem, ...] = ()
     speaks_otlp: bool = False
     speaks_marquez: bool = False
+    traffic: Traffic | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "traffic", _TRAFFIC.get(self.scope) if self.scope else None)
 
     def all_problems(self) -> list[Problem]:
-        """Return its own problems and those that come with a scope, a read and a body, without repeats, by status."""
+        """Return its own problems and those that come with a scope, a rate, a read and a body, without repeats, by status."""
         problems = [
+            *(_TRAFFIC_PROBLEMS[self.traffic] if self.traffic else ()),
             *(CREDENTIAL_PROBLEMS if self.scope else ()),
             *(READ_PROBLEMS if self.scope and self.method == "GET" else ()),
             *(BODY_PROBLEMS if self.request else ()),

@@ -14,14 +14,22 @@ from lineagehub import __version__
 from lineagehub.contract.headers import HTTP_NAMESPACE
 from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint
 from lineagehub.web.middleware.auth import CHALLENGE
-from lineagehub.web.problems import MEDIA_TYPE, Problem, ProblemDocument
+from lineagehub.web.problems import MEDIA_TYPE, ProblemDocument
+from lineagehub.web.rate_limits import LIMIT, POLICY
 
 REFERENCE = "#/components/schemas/{model}"
 SECURITY_SCHEME = "apiKey"
+WAIT_STATUSES = (429, 503)
 _CREDENTIALS = f"An API key, or an access token of the hub's OpenID issuer. {CHALLENGE}"
 _NAMESPACE_HEADER = {
     HTTP_NAMESPACE: "Which of your namespaces is meant, if your token gives several; `*` for the platform."
 }
+
+_ANSWER_HEADERS = {
+    POLICY: 'The rate in force, in the syntax of the IETF draft: `"rps";q=1000;w=1` is 1,000 items a second, over time.',
+    LIMIT: 'What is left of it: with `"rps";r=4200;t=2` 4,200 items can come at once now, and the whole burst in 2 s.',
+}
+_WAITING = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 
 Schema = dict[str, Any]
 
@@ -43,6 +51,10 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> Schema:
         "paths": paths,
         "components": {
             "schemas": _schemas(endpoints),
+            "headers": {
+                name: {"description": description, "schema": {"type": "string"}}
+                for name, description in _ANSWER_HEADERS.items()
+            },
             "securitySchemes": {
                 SECURITY_SCHEME: {
                     "type": "http",
@@ -61,7 +73,7 @@ def _operation(endpoint: Endpoint) -> Schema:
         "tags": [endpoint.tag],
         "parameters": [*_path_parameters(endpoint.path), *_header_parameters(endpoint), *_query_parameters(endpoint)],
         "responses": {
-            **{str(status): _response(content) for status, content in endpoint.responses.items()},
+            **{str(status): _response(endpoint, content) for status, content in endpoint.responses.items()},
             **_problem_responses(endpoint),
         },
     }
@@ -108,8 +120,16 @@ def _query_parameters(endpoint: Endpoint) -> list[Schema]:
     ]
 
 
-def _response(content: Content) -> Schema:
-    return {"description": content.description or "Done.", "content": _media_types(content)}
+def _response(endpoint: Endpoint, content: Content) -> Schema:
+    response: Schema = {"description": content.description or "Done.", "content": _media_types(content)}
+    if headers := _answer_headers(endpoint):
+        response["headers"] = headers
+    return response
+
+
+def _answer_headers(endpoint: Endpoint) -> Schema:
+    names = _ANSWER_HEADERS if endpoint.traffic else ()
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
 def _problem_responses(endpoint: Endpoint) -> dict[str, Schema]:
@@ -122,7 +142,10 @@ def _problem_responses(endpoint: Endpoint) -> dict[str, Schema]:
         if status in responses:
             responses[status]["description"] += f"\n\n{line}"
         else:
-            responses[status] = {"description": line, "content": _problem_content(endpoint)} | _retry_after(problem)
+            headers = _answer_headers(endpoint) | (_WAITING if problem.status in WAIT_STATUSES else {})
+            responses[status] = {"description": line, "content": _problem_content(endpoint)}
+            if headers:
+                responses[status]["headers"] = headers
     return responses
 
 
@@ -134,14 +157,6 @@ def _problem_content(endpoint: Endpoint) -> Schema:
         return {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model=ProblemDocument.__name__)}}}
     status = {"type": "object", "properties": {"code": {"type": "integer"}, "message": {"type": "string"}}}
     return {PROTOBUF: {"schema": {"description": "google.rpc.Status"}}, "application/json": {"schema": status}}
-
-
-def _retry_after(problem: Problem) -> Schema:
-    if problem.status != 503:
-        return {}
-    return {
-        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
-    }
 
 
 def _media_types(content: Content) -> Schema:

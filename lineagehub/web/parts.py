@@ -20,6 +20,8 @@ from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.rate_limiter import RateLimiter
+from lineagehub.quota.replicas import Replicas
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
@@ -41,6 +43,8 @@ class Parts:
     control: ControlPlane
     audit: AuditLog
     purger: NamespacePurger
+    replicas: Replicas
+    rate_limiter: RateLimiter
     people: People | None = None
     """None where no OpenID issuer is set."""
 

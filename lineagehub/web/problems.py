@@ -9,7 +9,7 @@ middleware/problems.py turns it into the answer. To add a problem: one constant 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 from pydantic import BaseModel, Field
@@ -227,6 +227,12 @@ PAYLOAD_TOO_LARGE = Problem(
 EVENT_TOO_COMPLEX = Problem(
     "event-too-complex", 413, "The body holds too many values", "Send less at once; `detail` names the limit."
 )
+BATCH_EXCEEDS_BURST = Problem(
+    "batch-exceeds-burst",
+    413,
+    "The request has more items, or bytes, than may come at once",
+    "Send less at a time; `detail` names the burst, which the operator can change.",
+)
 UNSUPPORTED_MEDIA_TYPE = Problem(
     "unsupported-media-type", 415, "The Content-Type is not taken here", "`detail` lists the types that are."
 )
@@ -252,8 +258,14 @@ QUERY_TOO_BIG = Problem(
     "Ask for less at once: a shorter time between `from` and `to`, a smaller `depth`, a narrower filter.",
 )
 RATE_LIMITED = Problem(
-    "rate-limited", 429, "Too many at once", "Nothing of this request was done: send it again after Retry-After."
+    "rate-limited",
+    429,
+    "You are above your rate limit",
+    "Nothing was taken in: send the same request again after Retry-After. On the routes of OpenLineage and OTLP it is 503, which "
+    "all of their clients send again; there 429 says that the limit is 0.",
 )
+THROTTLED = replace(RATE_LIMITED, status=503)
+"""The same, where clients drop data on 429."""
 OVERLOADED = Problem(
     "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
 )
@@ -316,6 +328,7 @@ PROBLEMS: tuple[Problem, ...] = (
     CONFIRMATION_REQUIRED,
     PAYLOAD_TOO_LARGE,
     EVENT_TOO_COMPLEX,
+    BATCH_EXCEEDS_BURST,
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_ENCODING,
     MISDIRECTED_REQUEST,
@@ -340,6 +353,7 @@ CREDENTIAL_PROBLEMS = (
     STARTING,
 )
 READ_PROBLEMS = (QUERY_TOO_BIG,)
+INGEST_PROBLEMS = (BATCH_EXCEEDS_BURST, RATE_LIMITED)
 BODY_PROBLEMS = (
     INVALID_REQUEST,
     BAD_ENCODING,

@@ -24,6 +24,8 @@ from lineagehub.contract.topics import AUDIT
 from lineagehub.management.control_journal import journal_append
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.rate_limiter import RateLimiter
+from lineagehub.quota.replicas import Replicas
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.web.app import Parts, create_app
@@ -108,11 +110,23 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         purger = NamespacePurger(settings.kafka, control, writer, audit)
-        for part in (control, purger):
+        replicas = Replicas(settings.kafka, producer)
+        for part in (control, purger, replicas):
             await part.start()
             stack.push_async_callback(part.stop)
         yield Parts(
-            producer, control.directory, control.view, sealer, clickhouse, writer, control, audit, purger, people
+            producer,
+            control.directory,
+            control.view,
+            sealer,
+            clickhouse,
+            writer,
+            control,
+            audit,
+            purger,
+            replicas,
+            RateLimiter(control.directory, replicas.count),
+            people,
         )
 
 

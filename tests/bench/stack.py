@@ -14,13 +14,14 @@ from lineagehub.settings import KafkaSettings
 from tests.bench.processes import run_lineagehub
 from tests.support.broker import start_embedded_broker
 from tests.support.kafka import start_kafka
+from tests.support.limits import lift_limits
 
 BROKERS = ("kafka", "embedded")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A broker with the contract's topics and one namespace. `environment` configures our processes for it."""
+    """A broker with the contract's topics and one namespace without limits. `environment` configures our processes for it."""
 
     kafka: KafkaSettings
     environment: dict[str, str]
@@ -43,6 +44,7 @@ def start_stack(broker: str, directory: Path) -> Iterator[Stack]:
             "LINEAGEHUB_WEB_PORT": "0",
         }
         keys = run_lineagehub(environment, "bootstrap", "--namespace", "bench", "--json")
+        asyncio.run(lift_limits(kafka, secret_key, "bench"))
         yield Stack(kafka, environment, secret_key, "bench", keys["api_key"], directory)
 
 

@@ -13,8 +13,9 @@ from tests.support.hub import Hub, start_hub
 
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A running hub."""
+    """A running hub, to be loaded."""
     with start_hub(tmp_path_factory.mktemp("hub"), settings=bound_topics.SETTINGS) as running:
+        running.lift_limits()
         yield running
 
 

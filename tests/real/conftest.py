@@ -23,9 +23,10 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 
 @pytest.fixture(scope="session")
 def hub(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub on real Kafka."""
+    """A hub on real Kafka, to be loaded."""
     directory = tmp_path_factory.mktemp("hub")
     with start_hub(directory, "--kafka", kafka.bootstrap, settings=bound_topics.SETTINGS) as running:
+        running.lift_limits()
         yield running
 
 

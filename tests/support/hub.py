@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.limits import UNLIMITED
 from tests.support.waiting import wait_until
 
 START_SECONDS = 90
@@ -104,6 +105,13 @@ class Hub:
                 if b"agent" in words and name.encode() in words:
                     return pid
         return None
+
+    def lift_limits(self) -> None:
+        """Give the demo namespace limits that no test reaches."""
+        body, key = UNLIMITED.model_dump_json(exclude_none=True).encode(), str(self.ready["operator_key"])
+        path = f"/api/v1/namespaces/{self.ready['namespace']}/limits"
+        answer = self.request("PUT", path, body, {"Content-Type": "application/json"}, key)
+        assert answer.status == 200, answer
 
     def stop(self) -> int:
         """Stop as Ctrl-C does; return the exit code."""

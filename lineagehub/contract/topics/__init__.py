@@ -15,6 +15,7 @@ from lineagehub.contract.topics.otel_logs import OTEL_LOGS
 from lineagehub.contract.topics.otel_metrics import OTEL_METRICS
 from lineagehub.contract.topics.otel_spans import OTEL_SPANS
 from lineagehub.contract.topics.over_quota import OVER_QUOTA
+from lineagehub.contract.topics.replicas import REPLICAS
 from lineagehub.contract.topics.usage import USAGE
 from lineagehub.contract.topics.usage_deltas import USAGE_DELTAS
 
@@ -30,6 +31,7 @@ TOPICS: tuple[Topic, ...] = (
     OVER_QUOTA,
     AUDIT,
     MARQUEZ_FORWARDED,
+    REPLICAS,
 )
 
 TENANT_TOPICS: tuple[Topic, ...] = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)
@@ -45,6 +47,7 @@ __all__ = [
     "OTEL_METRICS",
     "OTEL_SPANS",
     "OVER_QUOTA",
+    "REPLICAS",
     "TENANT_TOPICS",
     "TOPICS",
     "Topic",

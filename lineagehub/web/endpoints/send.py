@@ -16,6 +16,7 @@ from lineagehub.web.problems import (
     JSON_PROBLEMS,
     NAMESPACE_MISMATCH,
     SCHEMA_INVALID,
+    THROTTLED,
     TIMESTAMP_OUT_OF_RANGE,
     TOO_DEEP,
     UNAVAILABLE,
@@ -49,7 +50,7 @@ def _otlp(signal: str, handler: Handler, message: str, items: str) -> Endpoint:
                 (PROTOBUF, JSON), None, f"Export{message}ServiceResponse; rejected {items} in partial_success."
             )
         },
-        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, TOO_DEEP, UNAVAILABLE),
+        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, THROTTLED, TOO_DEEP, UNAVAILABLE),
         speaks_otlp=True,
     )
 
@@ -69,7 +70,7 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             HTTP_EVENT_ID: "Your id of the event, 32 hexadecimal digits or a UUID; else it is made from the content."
         },
         responses={201: json_of(EventReceipt, "The broker has it.")},
-        problems=(*JSON_PROBLEMS, INVALID_EVENT_ID, SCHEMA_INVALID, TIMESTAMP_OUT_OF_RANGE, UNAVAILABLE),
+        problems=(*JSON_PROBLEMS, INVALID_EVENT_ID, SCHEMA_INVALID, THROTTLED, TIMESTAMP_OUT_OF_RANGE, UNAVAILABLE),
     ),
     Endpoint(
         "POST",
@@ -86,7 +87,7 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             204: Content((), None, "The broker has all of them."),
             200: json_of(BatchReceipt, "Some events failed, or facets are quarantined."),
         },
-        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, SCHEMA_INVALID, UNAVAILABLE),
+        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, SCHEMA_INVALID, THROTTLED, UNAVAILABLE),
     ),
     Endpoint(
         "POST",

@@ -1,5 +1,5 @@
 """Middleware, outermost first: requests in flight, request id, access log, metrics, CORS, problems, this
-machine alone while authentication is off, denials, authentication.
+machine alone while authentication is off, denials, authentication, reads a second.
 
 To add one: a file here and a line in MIDDLEWARE, at the place where it belongs.
 """
@@ -16,6 +16,7 @@ from lineagehub.web.middleware.in_flight import count_in_flight
 from lineagehub.web.middleware.loopback_only import require_loopback
 from lineagehub.web.middleware.metrics import measure
 from lineagehub.web.middleware.problems import answer_problems
+from lineagehub.web.middleware.read_rates import limit_reads
 from lineagehub.web.middleware.request_id import identify_request
 
 MIDDLEWARE: tuple[Middleware, ...] = (
@@ -28,4 +29,5 @@ MIDDLEWARE: tuple[Middleware, ...] = (
     require_loopback,
     note_denials,
     authenticate,
+    limit_reads,
 )

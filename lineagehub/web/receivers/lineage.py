@@ -15,6 +15,7 @@ from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
+from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.lineage_event import QuarantinedFacet, describe_quarantined, read_event
 from lineagehub.web.receivers.records import RECORDS
 
@@ -38,6 +39,7 @@ async def receive_lineage(request: web.Request) -> web.Response:
             event = await asyncio.to_thread(read_event, body, maximum, given_id)
         else:
             event = read_event(body, maximum, given_id)
+        charge(request, 1, len(body))
         namespace = namespace_of(request)
         await request.app[RECORDS].write(OPENLINEAGE_EVENTS, ContentKind.OPENLINEAGE, namespace, event.record)
     receipt: dict[str, Any] = {"event_id": event.record.event_id}

@@ -25,6 +25,7 @@ from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON, NDJSON
 from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.problems import SCHEMA_INVALID, Refused
+from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.event_ids import check_idempotency_key
 from lineagehub.web.receivers.lineage_event import (
     LARGE_BATCH_BYTES,
@@ -33,6 +34,7 @@ from lineagehub.web.receivers.lineage_event import (
     EventResult,
     EventWarning,
     count_refused,
+    count_valid,
     describe_warnings,
     read_events,
     write_events,
@@ -83,6 +85,7 @@ async def receive_lineage_batch(request: web.Request) -> web.Response:
             results = await asyncio.to_thread(_read_batch, body, media_type, settings.event_bytes)
         else:
             results = _read_batch(body, media_type, settings.event_bytes)
+        charge(request, count_valid(results), len(body))
         outcomes = await write_events(request, namespace_of(request), results)
     answer = _answer(results, outcomes)
     count_refused(request, outcomes)

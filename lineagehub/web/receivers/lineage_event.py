@@ -93,6 +93,11 @@ def read_events(bodies: Iterable[bytes], maximum_bytes: int) -> list[EventResult
     return results
 
 
+def count_valid(results: Iterable[EventResult]) -> int:
+    """Return how many events there are to write."""
+    return sum(isinstance(result, CheckedEvent) for result in results)
+
+
 async def write_events(request: web.Request, namespace: str, results: Sequence[EventResult]) -> list[EventOutcome]:
     """Write the valid events at once; return what became of each."""
     records = [result.record for result in results if isinstance(result, CheckedEvent)]

@@ -19,6 +19,7 @@ from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import SETTINGS, namespace_of
 from lineagehub.web.problems import NAMESPACE_MISMATCH, Refused
+from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.event_ids import check_idempotency_key
 from lineagehub.web.receivers.lineage_event import (
     LARGE_BATCH_BYTES,
@@ -26,6 +27,7 @@ from lineagehub.web.receivers.lineage_event import (
     EventResult,
     EventWarning,
     count_refused,
+    count_valid,
     describe_warnings,
     read_events,
     write_events,
@@ -86,6 +88,7 @@ async def receive_lineage_envelope(request: web.Request) -> web.Response:
             results = await asyncio.to_thread(_read_events, body, namespace, settings.event_bytes)
         else:
             results = _read_events(body, namespace, settings.event_bytes)
+        charge(request, count_valid(results), len(body))
         outcomes = await write_events(request, namespace, results)
     for outcome in outcomes:
         if isinstance(outcome, Unavailable):

@@ -29,6 +29,7 @@ from lineagehub.web.documents import decode_json
 from lineagehub.web.endpoint import JSON, PROTOBUF
 from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
 from lineagehub.web.problems import INVALID_JSON, INVALID_PROTOBUF, TOO_DEEP, Refused
+from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.otlp_json import JsonMismatch, MessageEncoder, Misspelt, leave_out_misfits
 from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
@@ -77,8 +78,9 @@ class Signal:
 
 @dataclass
 class Checked:
-    """A request, ready to be written: its records, and its items at fault, by fault."""
+    """A request, ready to be written: its records, how many items are in them, and its items at fault, by fault."""
 
+    items: int = 0
     records: list[TenantRecord] = field(default_factory=list)
     faults: Counter[Fault] = field(default_factory=Counter)
 
@@ -95,6 +97,7 @@ async def receive(request: web.Request, signal: Signal) -> web.Response:
                 checked = await asyncio.to_thread(check, body, media_type, signal)
         else:
             checked = check(body, media_type, signal)
+        charge(request, checked.items, len(body))
         outcomes = await request.app[RECORDS].write_all(
             signal.topic, signal.kind, namespace_of(request), checked.records
         )
@@ -121,8 +124,10 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
             checked.faults[OVERSIZED] += split.oversized
     for part in parts:
         reading = _read(part, signal)
+        at_fault = checked.faults.total()
         value = part if signal.all_fit(reading) else _without_faults(part, signal, checked.faults)
         if value is not None and reading.items:
+            checked.items += reading.items - (checked.faults.total() - at_fault)
             digest = hashlib.sha256(value).digest()
             finding = "" if reading.tree_places() else FLAT
             checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest, finding=finding))

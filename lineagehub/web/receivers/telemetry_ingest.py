@@ -27,6 +27,7 @@ from lineagehub.web.documents import decode_as
 from lineagehub.web.endpoint import JSON
 from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
 from lineagehub.web.problems import NAMESPACE_MISMATCH, PAYLOAD_TOO_LARGE, SCHEMA_INVALID, Refused
+from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.otlp import RECORD_OVERHEAD_BYTES
 from lineagehub.web.receivers.otlp_split import split_request
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
@@ -126,6 +127,7 @@ async def receive_telemetry(request: web.Request) -> web.Response:
             outcomes = await asyncio.to_thread(_read, body, namespace)
         else:
             outcomes = _read(body, namespace)
+        charge(request, sum(outcome.accepted for outcome in outcomes), len(body))
         await asyncio.gather(*(_write(request, namespace, outcome) for outcome in outcomes))
     for outcome in outcomes:
         for error in outcome.errors:

@@ -206,7 +206,8 @@ async def test_openapi_describes_a_batch_as_an_array_and_as_lines(web: RunningWe
     event = bodies["application/x-ndjson"]["schema"]
     assert len(event["anyOf"]) == 3
     assert bodies["application/json"]["schema"] == {"type": "array", "items": event}
-    assert operation["responses"]["204"] == {"description": "The broker has all of them.", "content": {}}
+    assert operation["responses"]["204"]["description"] == "The broker has all of them."
+    assert operation["responses"]["204"]["content"] == {}
     assert "Idempotency-Key" in [parameter["name"] for parameter in operation["parameters"]]
 
 
@@ -228,6 +229,11 @@ async def test_openapi_documents_each_refusal_of_each_route(web: RunningWeb) -> 
         for problem in endpoint.all_problems():
             assert problem.reason in responses[str(problem.status)]["description"]
     assert "Retry-After" in paths["/api/v1/lineage"]["post"]["responses"]["503"]["headers"]
+    assert "Retry-After" in paths["/api/v1/traces"]["get"]["responses"]["429"]["headers"]
+    for status in ("201", "413", "503"):
+        assert {"RateLimit", "RateLimit-Policy"} <= set(
+            paths["/api/v1/lineage"]["post"]["responses"][status]["headers"]
+        )
 
 
 async def test_every_handler_of_a_component_folder_is_in_the_endpoint_list() -> None:
