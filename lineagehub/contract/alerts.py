@@ -25,8 +25,7 @@ class AlertKind(StrEnum):
     LAG = "lag"
 
 
-NamespaceKind = Literal[AlertKind.QUOTA, AlertKind.DEAD_LETTERS]
-NAMESPACE_KINDS: tuple[NamespaceKind, ...] = (AlertKind.QUOTA, AlertKind.DEAD_LETTERS)
+NAMESPACE_KINDS = (AlertKind.QUOTA, AlertKind.DEAD_LETTERS)
 
 Word = Annotated[str, StringConstraints(min_length=1, max_length=300, pattern=r"^[^|\x00-\x1f]+$")]
 

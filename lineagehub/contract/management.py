@@ -6,11 +6,10 @@ Records on the control topic are read less strictly (control.py), because they m
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from lineagehub.contract.alerts import NAMESPACE_KINDS, NamespaceKind
 from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, KeyId, RetentionDays, WebhookFormat
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
@@ -91,8 +90,8 @@ class NewWebhook(_Strict):
     secret: SecretStr | None = Field(
         None, min_length=16, max_length=256, description="With it, requests in JSON are signed; it is not shown again."
     )
-    alerts: Annotated[tuple[NamespaceKind, ...], Field(min_length=1, max_length=2, strict=False)] = Field(
-        NAMESPACE_KINDS, description="Which alerts; all when left out."
+    alerts: Annotated[tuple[Literal["quota", "dead_letters"], ...], Field(min_length=1, max_length=2, strict=False)] = (
+        Field(("quota", "dead_letters"), description="Which alerts; all when left out.")
     )
 
 

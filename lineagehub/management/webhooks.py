@@ -13,7 +13,7 @@ from typing import Literal
 
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog, Origin
-from lineagehub.contract.alerts import Alert, AlertKind
+from lineagehub.contract.alerts import NAMESPACE_KINDS, Alert, AlertKind
 from lineagehub.contract.audit import Action
 from lineagehub.contract.control import NamespaceRecord, Webhook, WebhooksRecord
 from lineagehub.contract.keys import webhooks_key
@@ -129,8 +129,9 @@ class WebhooksManager:
         except ForbiddenDestination as error:
             raise WebhookForbidden(f"/webhooks/{index}/url", str(error)) from error
         identity = webhook_id(self._sealer, namespace.id, given.url)
+        kinds = tuple(kind for kind in NAMESPACE_KINDS if kind.value in given.alerts)
         secret = given.secret.get_secret_value() if given.secret else ""
-        return OpenWebhook(identity, given.format, tuple(given.alerts), given.url, secret), url.host or ""
+        return OpenWebhook(identity, given.format, kinds, given.url, secret), url.host or ""
 
     def _open_all(self, namespace: NamespaceRecord, record: WebhooksRecord) -> list[OpenWebhook | None]:
         return [open_webhook(self._sealer, namespace.id, webhook) for webhook in record.webhooks]

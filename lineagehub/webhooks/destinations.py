@@ -76,7 +76,7 @@ def require_destination(url: str, rules: DestinationRules) -> URL:
     parsed = _parse(url)
     if is_trusted(parsed, rules):
         return parsed
-    host = parsed.raw_host or ""
+    host = (parsed.raw_host or "").lower()
     if parsed.scheme != "https":
         raise ForbiddenDestination("must begin with https://.")
     if parsed.port != HTTPS_PORT:
@@ -93,7 +93,7 @@ def require_destination(url: str, rules: DestinationRules) -> URL:
 
 def is_trusted(url: URL, rules: DestinationRules) -> bool:
     """Tell whether the operator trusts this origin as it is."""
-    return str(url.origin()) in rules.trusted
+    return str(url.origin()).lower() in rules.trusted
 
 
 def require_public_address(text: str) -> None:
@@ -118,7 +118,8 @@ def _parse(url: str) -> URL:
     if not url.isascii() or re.search(r"[\x00-\x20\x7f\\]", url):
         raise ForbiddenDestination("must be ASCII without spaces and backslashes.")
     try:
-        parts, parsed = urlsplit(url), URL(url)
+        # As it was given, to the letter: a token in it may be escaped in its own way.
+        parts, parsed = urlsplit(url), URL(url, encoded=True)
         port = parts.port
     except ValueError:
         raise ForbiddenDestination("is no URL.") from None
@@ -128,7 +129,7 @@ def _parse(url: str) -> URL:
         raise ForbiddenDestination("must have no user and password; a secret is a member of its own.")
     if parts.fragment:
         raise ForbiddenDestination("must have no fragment.")
-    if (parsed.raw_host or "").strip("[]") != parts.hostname or (port is not None and parsed.port != port):
+    if (parsed.raw_host or "").strip("[]").lower() != parts.hostname or (port is not None and parsed.port != port):
         raise ForbiddenDestination("is no clear URL.")
     return parsed
 

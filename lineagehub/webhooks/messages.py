@@ -20,6 +20,7 @@ from lineagehub.contract.control import WebhookFormat
 MAXIMUM_SLACK_LINES = 20
 MAXIMUM_SLACK_TEXT = 4_000
 """Characters that Slack asks to keep to; it cuts at 40,000."""
+MAXIMUM_LINE = 500
 MAXIMUM_JSON_ALERTS = 200
 
 SIGNATURE_HEADER = "lineagehub-signature"
@@ -71,13 +72,13 @@ def _slack_body(alerts: Sequence[Alert]) -> bytes:
         lines.pop()
     if len(lines) < len(alerts):
         lines.append(f"… and {len(alerts) - len(lines)} more")
-    text = "\n".join(lines)[:MAXIMUM_SLACK_TEXT]
+    text = "\n".join(lines)
     document = {"text": text, "mrkdwn": False, "unfurl_links": False, "unfurl_media": False}
     return json.dumps(document, ensure_ascii=False).encode()
 
 
 def _line(alert: Alert) -> str:
-    return f"[{_escaped(alert.namespace or 'hub')}] {_escaped(alert.text)}"
+    return f"[{_escaped(alert.namespace or 'hub')}] {_escaped(alert.text[:MAXIMUM_LINE])}"
 
 
 def _escaped(text: str) -> str:
