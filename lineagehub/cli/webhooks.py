@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 import typer
@@ -26,7 +27,8 @@ def show_(namespace: str = NAMESPACE, url: str = URL, api_key: str = API_KEY, js
 def set_(
     namespace: str = NAMESPACE,
     webhooks: list[str] = typer.Argument(
-        metavar="[FORMAT=]URL…", help="All of them, five at most; FORMAT is slack (when left out) or json."
+        metavar="[FORMAT=]URL…",
+        help="All of them, five at most; FORMAT is slack (when left out) or json. `-` reads them from stdin, one a line.",
     ),
     alerts: list[str] = typer.Option([], "--alert", help="quota or dead_letters; all when left out."),
     url: str = URL,
@@ -37,7 +39,8 @@ def set_(
 
     Example: lineagehub webhooks set team-a https://hooks.slack.com/services/T0/B0/x
     """
-    body = {"webhooks": [_parse(webhook, alerts) for webhook in webhooks]}
+    given = sys.stdin.read().split() if webhooks == ["-"] else webhooks
+    body = {"webhooks": [_parse(webhook, alerts) for webhook in given]}
     document = HubClient(url, api_key).send("PUT", path_to(namespace, "webhooks"), body).document
     show(document, json_output, _text(document))
 

@@ -51,6 +51,16 @@ _EMBEDDING_NETWORKS = tuple(
     )
 )
 """Through these an IPv4 address, a private one too, is reached by another name."""
+_INSIDE_BY_OTHER_NAMES = tuple(
+    map(
+        ipaddress.IPv4Network,
+        (
+            "168.63.129.16/32",  # Azure's platform, metadata among it, on an address that looks public
+            "192.0.0.0/24",  # special uses of the IETF, in part global for Python
+            "192.88.99.0/24",  # relays of 6to4
+        ),
+    )
+)
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 
 
@@ -106,7 +116,7 @@ def require_public_address(text: str) -> None:
     if isinstance(address, ipaddress.IPv6Address):
         is_public = address in _GLOBAL_UNICAST and not any(address in network for network in _EMBEDDING_NETWORKS)
     else:
-        is_public = True
+        is_public = not any(address in network for network in _INSIDE_BY_OTHER_NAMES)
     if not is_public or not address.is_global or address.is_multicast or address.is_reserved:
         raise ForbiddenDestination("must be on a public address.")
 

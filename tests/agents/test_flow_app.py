@@ -221,6 +221,8 @@ async def test_what_a_bound_topic_holds_and_is_not_delivered_counts_as_behind(ru
         }
         assert samples["lineagehub_behind_records", BOUND_TOPIC] == 7
         assert samples["lineagehub_behind_records", TOPIC] == 0
+        health = running.app.topic_health()
+        assert (health[BOUND_TOPIC].behind, health[TOPIC].behind) == (7, 0)
     finally:
         running.sink.is_away = False
 
@@ -301,6 +303,7 @@ async def test_a_sink_that_is_away_is_waited_for(running: Running) -> None:
         return running.app.deliverers[TOPIC].state.fault != ""
 
     await wait_until_async(is_faulty, DEADLINE_SECONDS, "the fault to be shown")
+    assert running.app.topic_health()[TOPIC].is_down
     assert not set(event_ids) & set(running.sink.deliveries)
     running.sink.is_away = False
     await running.wait_delivered(event_ids)

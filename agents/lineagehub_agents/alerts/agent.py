@@ -17,8 +17,9 @@ from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.contract.alerts import Alert, AlertKind
 from lineagehub.contract.limits import DEFAULT_LIMITS
 from lineagehub.contract.topics import AGENT_STATES, ALERTS, DEAD_LETTERS, USAGE
-from lineagehub.errors import Retryable
-from lineagehub.webhooks.destinations import DestinationRules
+from lineagehub.errors import ConfigurationError, Retryable
+from lineagehub.settings import AlertsSettings
+from lineagehub.webhooks.destinations import DestinationRules, ForbiddenDestination, require_destination
 from lineagehub.webhooks.sealed import OpenWebhook, open_webhook, webhook_id
 from lineagehub.webhooks.sender import WebhookSender
 from lineagehub_agents.agent import AgentParts, TopicHealth
@@ -39,7 +40,7 @@ CONTACT_SECONDS = 30.0
 
 
 class AlertsAgent:
-    """One process of the agent `alerts`."""
+    """One process of the agent `alerts`. Making one raises ConfigurationError when the operator's own webhook may not lead where it does."""
 
     name = NAME
 
@@ -60,6 +61,7 @@ class AlertsAgent:
         )
         self._sender = WebhookSender(DestinationRules.of(self._alerts))
         self._courier = Courier(self._outbox, self._sender, self._alerts)
+        _require_operator_webhook(self._alerts)
         self._stack = AsyncExitStack()
         self._working: list[asyncio.Task[None]] = []
         self._listening_since = datetime.now(UTC)
@@ -171,3 +173,15 @@ class AlertsAgent:
         for key in self._health.forgotten(now):
             await self._parts.producer.send(topic, None, key)
         self._tidied_at = now
+
+
+def _require_operator_webhook(alerts: AlertsSettings) -> None:
+    url = alerts.webhook_url.get_secret_value()
+    try:
+        if url:
+            require_destination(url, DestinationRules.of(alerts))
+    except ForbiddenDestination as error:
+        raise ConfigurationError(
+            f"LINEAGEHUB_ALERTS_WEBHOOK_URL {error}",
+            "Correct it, or name its origin in LINEAGEHUB_ALERTS_TRUSTED_ORIGINS.",
+        ) from error

@@ -116,6 +116,7 @@ async def test_the_first_alert_is_sent_at_once_and_those_of_the_minute_after_it_
     assert len(first.server.received) == 2
 
 
+@pytest.mark.slow
 async def test_a_storm_of_ten_thousand_alerts_is_one_message(first: Life) -> None:
     storm = [alert(f"reason_{number}", AlertKind.DEAD_LETTERS) for number in range(10_000)]
     for record in (AlertRecord(alert=one) for one in storm):

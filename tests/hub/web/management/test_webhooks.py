@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from lineagehub.webhooks.sealed import open_webhook
 from tests.hub.web.management.calling import NAMESPACES, Tenant, audited, issue, send
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web
 from tests.support.attacks import FORBIDDEN_WEBHOOKS
+from tests.support.hub import run_command
 from tests.support.waiting import wait_until_async
 from tests.support.webhook_server import webhook_server
 
@@ -151,3 +154,28 @@ async def test_a_test_message_is_sent_to_each_and_what_became_of_it_is_said_with
     assert (
         "This is a test" in next(one for one in server.received if one.path.startswith("/services/T0")).document["text"]
     )
+
+
+async def test_the_command_sets_shows_tries_and_deletes_webhooks(hub: RunningWeb, tenant: Tenant) -> None:
+    where = {
+        "LINEAGEHUB_URL": hub.url,
+        "LINEAGEHUB_API_KEY": tenant.keys["owner"],
+        "LINEAGEHUB_WEBHOOK_SECRET": SECRET,
+    }
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        done = await asyncio.to_thread(run_command, "webhooks", *arguments, **where)
+        return done.returncode, done.stdout, done.stderr
+
+    code, said, _ = await run("set", tenant.name, SLACK["url"], "json=https://alerts.example.com/x?a=b", "--json")
+    assert (code, [one["format"] for one in json.loads(said)["webhooks"]]) == (0, ["slack", "json"])
+    code, said, _ = await run("show", tenant.name)
+    assert (code, [line.split()[1:3] for line in said.splitlines()[1:]]) == (
+        0,
+        [["slack", "hooks.slack.com"], ["json", "alerts.example.com"]],
+    )
+    code, _, complaint = await run("set", tenant.name, "http://127.0.0.1/")
+    assert (code, "must begin with https://" in complaint) == (1, True)
+    assert (await run("clear", tenant.name, "--yes"))[0] == 0
+    code, said, _ = await run("test", tenant.name, "--json")
+    assert (code, json.loads(said)) == (1, {"results": []})
