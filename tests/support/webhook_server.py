@@ -60,7 +60,8 @@ class WebhookServer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         body = await request.read()
-        status, text, headers = 200, "ok", {}
+        status, text = 200, "ok"
+        headers: dict[str, str] = {}
         if self.answers:
             status, headers = self.answers.pop(0)
             text = "told to"

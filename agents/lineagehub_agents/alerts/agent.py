@@ -40,7 +40,7 @@ CONTACT_SECONDS = 30.0
 
 
 class AlertsAgent:
-    """One process of the agent `alerts`. Making one raises ConfigurationError when the operator's own webhook may not lead where it does."""
+    """One process of the agent `alerts`. Making it raises ConfigurationError when the operator's webhook leads where none may."""
 
     name = NAME
 
