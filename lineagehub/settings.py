@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
 from lineagehub.addresses import is_loopback, origins_of
-from lineagehub.contract.control import RetentionDays
+from lineagehub.contract.control import RetentionDays, WebhookFormat
 from lineagehub.contract.namespaces import is_namespace
 from lineagehub.contract.topics import TENANT_TOPICS, TOPICS, Topic
 from lineagehub.errors import ConfigurationError
@@ -189,6 +189,47 @@ class AuditSettings(_Group):
     retention_days: RetentionDays = Field(365, description="How long ClickHouse keeps an entry of the audit log.")
 
 
+class AlertsSettings(_Group):
+    """Alerts: to whom the hub's own go, where webhooks may lead, and when there is something to tell."""
+
+    webhook_url: SecretStr = Field(SecretStr(""), description="Who is told of sinks that are down and of lag.")
+    webhook_format: WebhookFormat = Field(WebhookFormat.SLACK, description="slack or json.")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Signs what is sent there in JSON.")
+    webhook_hosts: str = Field(
+        "", description="If set, webhooks lead to these hosts only, separated by commas: hooks.slack.com."
+    )
+    trusted_origins: str = Field(
+        "",
+        description="Where webhooks may lead although it is not https on port 443 of a public address, separated by commas: "
+        "https://alerts.example:8443.",
+    )
+    message_seconds: float = Field(60.0, gt=0, description="A webhook gets one message in this time.")
+    expire_seconds: float = Field(
+        21_600.0, gt=0, description="An alert that could not be sent for so long is given up."
+    )
+    dead_letters: int = Field(20, ge=1, description="So many of one reason in five minutes may be a burst.")
+    sink_down_seconds: float = Field(120.0, ge=0, description="A sink that fails this long is told of.")
+    lag_records: int = Field(100_000, ge=1, description="An agent that is so far behind with a topic ...")
+    lag_seconds: float = Field(300.0, ge=0, description="... for this long is told of.")
+    silent_seconds: float = Field(120.0, ge=30, description="An agent that says nothing for this long is told of.")
+
+    @property
+    def allowed_hosts(self) -> frozenset[str]:
+        """The hosts of `webhook_hosts`; empty: all."""
+        return frozenset(host.strip().lower() for host in self.webhook_hosts.split(",") if host.strip())
+
+    @property
+    def trusted(self) -> frozenset[str]:
+        """The origins of `trusted_origins`."""
+        return origins_of(self.trusted_origins)
+
+    @field_validator("trusted_origins")
+    @classmethod
+    def _require_origins(cls, listed: str) -> str:
+        origins_of(listed)
+        return listed
+
+
 class AgentsSettings(_Group):
     """The agents: batches, consumer groups, their own operations port."""
 
@@ -226,6 +267,7 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     agents: AgentsSettings = AgentsSettings()
     audit: AuditSettings = AuditSettings()
+    alerts: AlertsSettings = AlertsSettings()
     secret_key: SecretStr = Field(SecretStr(""), description="At least 32 characters, the same for web and agents.")
     environment: str = Field("dev", pattern=r"^[a-z]{1,16}$", description="Stands in every API key: lh_<environment>_…")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

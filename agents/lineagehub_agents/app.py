@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from lineagehub.broker.connection import tls_context
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import DEAD_LETTERS
 from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
+from lineagehub_agents.agent import TopicHealth
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.intake import Intake
@@ -87,6 +88,11 @@ class FlowApp:
         self._scratch.cleanup()
 
     @property
+    def name(self) -> str:
+        """See Agent."""
+        return self.flow.name
+
+    @property
     def is_ready(self) -> bool:
         """Whether this member is in its group, outside a rebalance."""
         return self._joined and not self._app.rebalancing
@@ -95,6 +101,18 @@ class FlowApp:
     def has_crashed(self) -> bool:
         """Whether Faust gave up: it then neither works nor exits by itself."""
         return bool(self._app.crashed)
+
+    @property
+    def fault(self) -> str:
+        """What fails at present, or an empty text."""
+        return "; ".join(deliverer.state.fault for deliverer in self.deliverers.values() if deliverer.state.fault)
+
+    def topic_health(self) -> Mapping[str, TopicHealth]:
+        """See Agent."""
+        return {
+            topic: TopicHealth(self.records_behind(topic), bool(deliverer.state.fault))
+            for topic, deliverer in self.deliverers.items()
+        }
 
     def records_behind(self, topic: str) -> int:
         """Return how many records of our partitions of a topic (named as in `deliverers`) are on Kafka and not delivered."""

@@ -11,15 +11,17 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.settings import AgentsSettings
+from lineagehub_agents.agent import Agent
 from lineagehub_agents.app import FlowApp
 from lineagehub_agents.delivery.records import MeasuredSink
 
 
 class OperationsServer:
-    """Serves the state of the flows of this process."""
+    """Serves the state of the agents of this process."""
 
-    def __init__(self, apps: Sequence[FlowApp], control_view: CompactedView, agents: AgentsSettings) -> None:
-        self._apps = apps
+    def __init__(self, running: Sequence[Agent], control_view: CompactedView, agents: AgentsSettings) -> None:
+        self._running = running
+        apps = [agent for agent in running if isinstance(agent, FlowApp)]
         self._control_view = control_view
         self._agents = agents
         self._registry = CollectorRegistry()
@@ -48,14 +50,14 @@ class OperationsServer:
             await self._runner.cleanup()
 
     async def _live(self, _: web.Request) -> web.Response:
-        crashed = [app.flow.name for app in self._apps if app.has_crashed]
+        crashed = [agent.name for agent in self._running if agent.has_crashed]
         return _json({"status": "crashed" if crashed else "alive", "crashed": crashed}, 503 if crashed else 200)
 
     async def _ready(self, _: web.Request) -> web.Response:
-        flows = {app.flow.name: _flow_state(app) for app in self._apps}
+        agents = {agent.name: _agent_state(agent) for agent in self._running}
         control = self._control_view.is_complete
-        ready = control and all(state["joined"] and not state["fault"] for state in flows.values())
-        return _json({"ready": ready, "control": control, "agents": flows}, 200 if ready else 503)
+        ready = control and all(state["joined"] and not state["fault"] for state in agents.values())
+        return _json({"ready": ready, "control": control, "agents": agents}, 200 if ready else 503)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": "text/plain; version=0.0.4"})
@@ -94,14 +96,12 @@ class DeliveryCollector:
         yield from (delivered, rows, rendered, dead, behind, fault)
 
 
-def _flow_state(app: FlowApp) -> dict[str, object]:
-    faults = [deliverer.state.fault for deliverer in app.deliverers.values() if deliverer.state.fault]
-    return {
-        "joined": app.is_ready,
-        "fault": "; ".join(faults),
-        "delivered": sum(deliverer.state.delivered for deliverer in app.deliverers.values()),
-        "dead_lettered": sum(deliverer.state.dead_lettered for deliverer in app.deliverers.values()),
-    }
+def _agent_state(agent: Agent) -> dict[str, object]:
+    state: dict[str, object] = {"joined": agent.is_ready, "fault": agent.fault}
+    if isinstance(agent, FlowApp):
+        state["delivered"] = sum(deliverer.state.delivered for deliverer in agent.deliverers.values())
+        state["dead_lettered"] = sum(deliverer.state.dead_lettered for deliverer in agent.deliverers.values())
+    return state
 
 
 def _json(body: object, status: int) -> web.Response:

@@ -1,6 +1,6 @@
-"""One agent process: the flows asked for, the control view they verify with, a small operations server. Called by the cli.
+"""One agent process: the agents asked for, the control view they verify with, a small operations server. Called by the cli.
 
-Stops cleanly on SIGTERM and SIGINT; exits with 70 when a flow must not go on.
+Stops cleanly on SIGTERM and SIGINT; exits with 70 when an agent must not go on.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import CONTROL
+from lineagehub.contract.topics import AGENT_STATES, CONTROL
 from lineagehub.errors import ConfigurationError
 from lineagehub.settings import KafkaSettings, Settings
-from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON, FlowApp
-from lineagehub_agents.flows import FLOWS, Flow
+from lineagehub_agents.agent import Agent, AgentParts
+from lineagehub_agents.agents import AGENTS, NewAgent
+from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON
 from lineagehub_agents.operations import OperationsServer
+from lineagehub_agents.reporting import StateReporter
 
 log = structlog.get_logger(__name__)
 
@@ -28,13 +30,12 @@ STOP_SECONDS = 15.0
 WATCH_SECONDS = 1.0
 
 
-def find_flows(names: Sequence[str]) -> list[Flow]:
-    """Return the flows of these names. Raises ConfigurationError, which lists the names there are."""
-    known = {flow.name: flow for flow in FLOWS}
-    unknown = [name for name in names if name not in known]
+def find_agents(names: Sequence[str]) -> list[NewAgent]:
+    """Return what makes the agents of these names. Raises ConfigurationError, which lists the names there are."""
+    unknown = [name for name in names if name not in AGENTS]
     if unknown:
-        raise ConfigurationError(f"There is no agent {unknown[0]!r}.", f"The agents are: {', '.join(known)}.")
-    return [known[name] for name in names]
+        raise ConfigurationError(f"There is no agent {unknown[0]!r}.", f"The agents are: {', '.join(AGENTS)}.")
+    return [AGENTS[name] for name in names]
 
 
 async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callable[[str], None] | None = None) -> int:
@@ -44,12 +45,15 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
 
     Verification needs the namespaces and keys, so nothing is read before the control topic has been.
     """
-    flows = find_flows(names)
-    directory = Directory(Sealer(settings.require_secret_key()))
+    makers = find_agents(names)
+    sealer = Sealer(settings.require_secret_key())
+    directory = Directory(sealer)
     control_view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     producer = Producer(settings.kafka)
-    apps = [FlowApp(flow, settings, directory, producer) for flow in flows]
-    operations = OperationsServer(apps, control_view, settings.agents)
+    parts = AgentParts(settings, directory, sealer, producer)
+    agents = [make(parts) for make in makers]
+    operations = OperationsServer(agents, control_view, settings.agents)
+    reporter = StateReporter(agents, producer, settings.kafka.topic_name(AGENT_STATES), settings.agents.replica_id)
     stop = _stop_on_signals()
     await producer.start()
     await control_view.start()
@@ -58,21 +62,22 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
         if not await _until_first(control_view.wait_complete(None), stop):
             return 0
         _warn_of_unknown_namespaces(settings.kafka, directory)
-        for app in apps:
+        await reporter.start()
+        for agent in agents:
             # Joining waits for the broker, for the group and for the topics: as long as it takes, unless we are to stop.
-            if not await _until_first(app.start(), stop):
+            if not await _until_first(agent.start(), stop):
                 return 0
         log.info("Agents started.", agents=list(names), operations=url)
         if on_ready is not None:
             on_ready(url)
         while not stop.is_set():
-            if any(app.has_crashed for app in apps):
-                log.critical("Faust gave up; the process exits and Kafka redelivers.", exit_code=EXIT_MUST_NOT_GO_ON)
+            if any(agent.has_crashed for agent in agents):
+                log.critical("An agent gave up; the process exits and Kafka redelivers.", exit_code=EXIT_MUST_NOT_GO_ON)
                 return EXIT_MUST_NOT_GO_ON
             await _until_first(asyncio.sleep(WATCH_SECONDS), stop)
         return 0
     finally:
-        await _stop_all(apps, control_view, producer, operations)
+        await _stop_all(agents, reporter, control_view, producer, operations)
 
 
 def _warn_of_unknown_namespaces(kafka: KafkaSettings, directory: Directory) -> None:
@@ -110,12 +115,17 @@ async def _until_first(work: Coroutine[None, None, object], stop: asyncio.Event)
 
 
 async def _stop_all(
-    apps: Sequence[FlowApp], control_view: CompactedView, producer: Producer, operations: OperationsServer
+    agents: Sequence[Agent],
+    reporter: StateReporter,
+    control_view: CompactedView,
+    producer: Producer,
+    operations: OperationsServer,
 ) -> None:
     try:
         async with asyncio.timeout(STOP_SECONDS):
-            for app in apps:
-                await app.stop()
+            for agent in agents:
+                await agent.stop()
+            await reporter.stop()
             await control_view.stop()
             await producer.stop()
             await operations.stop()

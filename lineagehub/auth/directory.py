@@ -17,8 +17,15 @@ from lineagehub.auth.principal import Principal
 from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.auth.sharing import SharedDatasetIndex
 from lineagehub.auth.signature_keys import HmacKey, VerificationKey, verification_key
-from lineagehub.contract.control import ROLE_SCOPES, ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
-from lineagehub.contract.keys import limits_key
+from lineagehub.contract.control import (
+    ROLE_SCOPES,
+    ApiKeyRecord,
+    ControlRecord,
+    LimitsRecord,
+    NamespaceRecord,
+    WebhooksRecord,
+)
+from lineagehub.contract.keys import limits_key, webhooks_key
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +33,7 @@ _MODELS: dict[str, tuple[type[ControlRecord], str]] = {
     "namespace": (NamespaceRecord, "name"),
     "key": (ApiKeyRecord, "kid"),
     "limits": (LimitsRecord, "namespace"),
+    "webhooks": (WebhooksRecord, "namespace"),
 }
 """By what a record's key begins with: its model, and the field that its key ends with."""
 
@@ -96,6 +104,11 @@ class Directory:
         """Return the limits set for this namespace, which are never those of a former one of its name."""
         record = self._records.get(limits_key(namespace.name))
         return record if isinstance(record, LimitsRecord) and record.namespace_id == namespace.id else None
+
+    def webhooks(self, namespace: NamespaceRecord) -> WebhooksRecord | None:
+        """Return the webhooks set for this namespace, which are never those of a former one of its name."""
+        record = self._records.get(webhooks_key(namespace.name))
+        return record if isinstance(record, WebhooksRecord) and record.namespace_id == namespace.id else None
 
     def takes(self, name: str, moment: datetime) -> bool:
         """Tell whether what the broker took at `moment` under this name may be stored: a name that is not known may be new."""

@@ -29,6 +29,7 @@ class Sealer:
         self._cipher = AESGCM(hmac.digest(secret_key.encode(), b"lineagehub sealing key v1", "sha256"))
         self.hub_signing_key = derive_signing_key(secret_key, HUB_KEY_ID)
         self.redaction_key = hmac.digest(secret_key.encode(), b"lineagehub redaction key v1", "sha256")
+        self.webhook_key = hmac.digest(secret_key.encode(), b"lineagehub webhook key v1", "sha256")
         self.cursor_key = hmac.digest(secret_key.encode(), b"lineagehub cursor key v1", "sha256")
 
     def seal(self, signing_key: bytes, kid: str, algorithm: SignatureAlgorithm = SignatureAlgorithm.HMAC_SHA256) -> str:

@@ -1,4 +1,4 @@
-"""Writes of the control topic, namespaces, keys and limits, and reading it once from end to end.
+"""Writes of the control topic, namespaces, keys, limits and webhooks, and reading it once from end to end.
 
 Whether a record that was written is in force, the log decides: management/control_plane.py waits for that. Web and agents follow the topic
 (compacted_view.py).
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from lineagehub.broker.compacted_view import Apply, CompactedView, Place
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.control import ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord
-from lineagehub.contract.keys import api_key_key, limits_key, namespace_key
+from lineagehub.contract.control import ApiKeyRecord, ControlRecord, LimitsRecord, NamespaceRecord, WebhooksRecord
+from lineagehub.contract.keys import api_key_key, limits_key, namespace_key, webhooks_key
 from lineagehub.contract.topics import CONTROL
 from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
@@ -23,7 +23,9 @@ def key_of(record: ControlRecord) -> bytes:
         return namespace_key(record.name)
     if isinstance(record, ApiKeyRecord):
         return api_key_key(record.kid)
-    assert isinstance(record, LimitsRecord), "there are three kinds"
+    if isinstance(record, WebhooksRecord):
+        return webhooks_key(record.namespace)
+    assert isinstance(record, LimitsRecord), "there are four kinds"
     return limits_key(record.namespace)
 
 

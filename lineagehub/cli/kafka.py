@@ -137,12 +137,12 @@ def _access(
 
 def _consumer_groups() -> list[str]:
     try:
-        from lineagehub_agents.flows import FLOWS
+        from lineagehub_agents.agents import AGENTS
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             "The agents, whose groups are asked for, are not installed.", "pip install lineagehub-agents"
         ) from error
-    return [flow.name for flow in FLOWS]
+    return list(AGENTS)
 
 
 def _given_password(from_stdin: bool) -> str:

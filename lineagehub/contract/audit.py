@@ -34,6 +34,8 @@ class Action(StrEnum):
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"
     LIMITS_SET = "limits.set"
+    WEBHOOKS_SET = "webhooks.set"
+    WEBHOOKS_TEST = "webhooks.test"
 
 
 class Outcome(StrEnum):

@@ -1,4 +1,4 @@
-"""Records of the compacted control topic: namespaces, keys and limits. The whole topic is held in memory by web and agents.
+"""Records of the compacted control topic: namespaces, keys, limits and webhooks. The whole topic is held in memory by web and agents.
 
 Several processes write to it at once, and the log decides. `revision` grows by one with each change. A reader takes a record when it
 goes before the one it holds (`precedence`), and passes it over otherwise: of two changes of one revision, the first in the log is in force
@@ -6,8 +6,8 @@ everywhere. Compaction keeps the last record of a key, which may be the one that
 `repair` one higher (management/control_plane.py). A deleted namespace is a record with `deleted_at`: a null value would let a late change
 of somebody else's bring it back. The hub writes no null values; one is the operator's last resort, and forgets the key whole.
 
-Secrets never stand here in clear: a key's digest, and its signing key encrypted. A member that this version does not know is kept
-through a change.
+Secrets never stand here in clear: a key's digest, and its signing key encrypted; of a webhook, URL and secret. A member that this
+version does not know is kept through a change.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from lineagehub.contract.alerts import AlertKind
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
 from lineagehub.contract.sharing import SharedDatasets
@@ -175,4 +176,35 @@ class LimitsRecord(ControlRecord):
     namespace_id: UUID
     limits: Limits = Limits()
     keys: dict[KeyId, Limits] = {}
+    updated_at: AwareDatetime
+
+
+class WebhookFormat(StrEnum):
+    """How a webhook is spoken to: as Slack's incoming webhooks are, or in JSON of the hub's own (contract/alerts.py), signed."""
+
+    SLACK = "slack"
+    JSON = "json"
+
+
+class Webhook(BaseModel):
+    """Where alerts go. `sealed` is URL and secret, encrypted under the hub's secret: whoever has the URL of Slack's may post there.
+
+    `id` is a MAC of the URL: the same place keeps its id through a change. `host` is for people.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str = Field(pattern=r"^[0-9a-f]{16}$")
+    format: WebhookFormat
+    host: str
+    alerts: tuple[AlertKind, ...]
+    sealed: str
+
+
+class WebhooksRecord(ControlRecord):
+    """Where the alerts of a namespace go. That of a former namespace of the same name, with another id, is void."""
+
+    namespace: Namespace
+    namespace_id: UUID
+    webhooks: tuple[Webhook, ...] = ()
     updated_at: AwareDatetime

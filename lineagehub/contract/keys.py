@@ -40,6 +40,11 @@ def limits_key(name: str) -> bytes:
     return f"limits:{name}".encode()
 
 
+def webhooks_key(name: str) -> bytes:
+    """Key of a namespace's webhooks on the control topic."""
+    return f"webhooks:{name}".encode()
+
+
 def _ancestor_job(run: Mapping[str, Any]) -> Mapping[str, Any] | None:
     facets = run.get("facets")
     parent = facets.get("parent") if isinstance(facets, dict) else None

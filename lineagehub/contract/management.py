@@ -1,4 +1,4 @@
-"""What is sent to the management API: namespaces and limits, strict and bounded in every direction.
+"""What is sent to the management API: namespaces, limits and webhooks, strict and bounded in every direction.
 
 Read by the web from requests and by `lineagehub apply` from files. A member that is not known is refused: it may be a misspelt limit.
 Records on the control topic are read less strictly (control.py), because they may be another version's.
@@ -6,11 +6,11 @@ Records on the control topic are read less strictly (control.py), because they m
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 
-from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, KeyId, RetentionDays
+from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, KeyId, RetentionDays, WebhookFormat
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.namespaces import Namespace
 from lineagehub.contract.sharing import SharedDatasets
@@ -78,6 +78,27 @@ class LimitsRequest(NewLimits):
     """Limits to set for a namespace, and for single keys of it; all others follow the default again."""
 
     keys: dict[KeyId, NewLimits] = Field({}, max_length=200)
+
+
+class NewWebhook(_Strict):
+    """Where alerts shall go. What its URL may be, lineagehub/webhooks/destinations.py says."""
+
+    url: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="https, port 443, a public host; it is not shown again."
+    )
+    format: WebhookFormat = Field(WebhookFormat.SLACK, strict=False, description="slack, or json.")
+    secret: SecretStr | None = Field(
+        None, min_length=16, max_length=256, description="With it, requests in JSON are signed; it is not shown again."
+    )
+    alerts: Annotated[tuple[Literal["quota", "dead_letters"], ...], Field(min_length=1, max_length=2, strict=False)] = (
+        Field(("quota", "dead_letters"), description="Which alerts; all when left out.")
+    )
+
+
+class WebhooksRequest(_Strict):
+    """All webhooks of a namespace, anew."""
+
+    webhooks: Annotated[tuple[NewWebhook, ...], Field(max_length=5, strict=False)]
 
 
 class DeclaredNamespace(NewNamespace):

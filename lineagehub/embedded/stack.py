@@ -132,7 +132,7 @@ class Stack:
         web, agents = self._services[:1], self._services[1:]
         await _stop_all(web)
         if agents and self._broker is not None and self._broker.is_running:
-            groups = {agent.name: self._topics_of(agent.name) for agent in agents}
+            groups = {agent.name: self._topics_of(agent.name) for agent in agents if agent.name in AGENT_TOPICS}
             if not await wait_delivered(self._kafka, groups, DELIVER_SECONDS):
                 self._tell(
                     f"Not everything was delivered within {DELIVER_SECONDS:g} s; the embedded broker forgets the rest."
@@ -179,7 +179,7 @@ class Stack:
 
     async def _start_services(self) -> None:
         agent_settings = self._agent_settings()
-        names = ["lineage-store", "telemetry-store", "audit", *(["marquez"] if self._options.marquez else [])]
+        names = ["lineage-store", "telemetry-store", "audit", "alerts", *(["marquez"] if self._options.marquez else [])]
         self._services = [
             self._child("web", ["-m", "lineagehub", "serve", "--json"], self._web_settings()),
             *(self._child(name, ["-m", "lineagehub", "agent", name, "--json"], agent_settings) for name in names),

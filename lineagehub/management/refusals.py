@@ -44,5 +44,14 @@ class RotationUnderway(Refusal):
     """The key has a successor or a predecessor that is live: two keys of a rotation are enough."""
 
 
+class WebhookForbidden(Refusal):
+    """A webhook must not lead where its URL says. `pointer` names the member of the request."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(f"{pointer} {message}")
+        self.pointer = pointer
+        self.message = message
+
+
 class TooManyKeys(Refusal):
     """The namespace has as many live keys as it may."""

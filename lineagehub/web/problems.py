@@ -251,6 +251,12 @@ SCHEMA_INVALID = Problem(
 TIMESTAMP_OUT_OF_RANGE = Problem(
     "timestamp-out-of-range", 422, "A time is out of range", "Check the clock and the unit of the producer."
 )
+WEBHOOK_FORBIDDEN = Problem(
+    "webhook-forbidden",
+    422,
+    "A webhook must not lead there",
+    "Name an https URL on port 443 of a public host; or ask the operator for LINEAGEHUB_ALERTS_TRUSTED_ORIGINS.",
+)
 QUERY_TOO_BIG = Problem(
     "query-too-big",
     422,
@@ -334,6 +340,7 @@ PROBLEMS: tuple[Problem, ...] = (
     MISDIRECTED_REQUEST,
     SCHEMA_INVALID,
     TIMESTAMP_OUT_OF_RANGE,
+    WEBHOOK_FORBIDDEN,
     QUERY_TOO_BIG,
     RATE_LIMITED,
     OVERLOADED,

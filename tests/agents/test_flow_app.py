@@ -17,10 +17,9 @@ from uuid import uuid4
 import pytest
 from lineagehub_agents.app import FlowApp
 from lineagehub_agents.delivery.records import Record, SinkBatch
-from lineagehub_agents.flows import Flow, Route
+from lineagehub_agents.flows import FLOWS, Flow, Route
 from lineagehub_agents.operations import DeliveryCollector, OperationsServer
 from lineagehub_agents.processors.telemetry import traces_processor
-from lineagehub_agents.worker import find_flows
 
 from lineagehub.broker.backlog import is_delivered
 from lineagehub.broker.compacted_view import CompactedView
@@ -193,7 +192,7 @@ async def test_the_topics_of_a_route_share_marquezs_lanes_and_its_metrics(runnin
     bound = {"openlineage-events.b": "team-b", "openlineage-events.a": "team-a", "otel-spans.a": "team-a"}
     kafka = running.settings.kafka.model_copy(update={"bound_topics": bound})
     settings = Settings(kafka=kafka, marquez=MarquezSettings(url="http://127.0.0.1:5000"))
-    (flow,) = find_flows(["marquez"])
+    flow = next(flow for flow in FLOWS if flow.name == "marquez")
     app = FlowApp(flow, settings, running.tenancy.directory, running.producer)
     try:
         assert list(app.deliverers) == ["openlineage-events", "openlineage-events.b", "openlineage-events.a"]
@@ -222,6 +221,8 @@ async def test_what_a_bound_topic_holds_and_is_not_delivered_counts_as_behind(ru
         }
         assert samples["lineagehub_behind_records", BOUND_TOPIC] == 7
         assert samples["lineagehub_behind_records", TOPIC] == 0
+        health = running.app.topic_health()
+        assert (health[BOUND_TOPIC].behind, health[TOPIC].behind) == (7, 0)
     finally:
         running.sink.is_away = False
 
@@ -302,6 +303,7 @@ async def test_a_sink_that_is_away_is_waited_for(running: Running) -> None:
         return running.app.deliverers[TOPIC].state.fault != ""
 
     await wait_until_async(is_faulty, DEADLINE_SECONDS, "the fault to be shown")
+    assert running.app.topic_health()[TOPIC].is_down
     assert not set(event_ids) & set(running.sink.deliveries)
     running.sink.is_away = False
     await running.wait_delivered(event_ids)

@@ -21,8 +21,9 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from lineagehub_agents.agents import AGENTS
 from lineagehub_agents.flows import FLOWS
-from lineagehub_agents.worker import find_flows
+from lineagehub_agents.worker import find_agents
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lineagehub.broker.backlog import is_delivered
@@ -81,10 +82,11 @@ def stop(process: subprocess.Popen[bytes]) -> int:
 
 
 def test_agents_are_found_by_name_and_an_unknown_one_is_answered_with_those_there_are() -> None:
-    assert [flow.name for flow in find_flows(["marquez", "lineage-store"])] == ["marquez", "lineage-store"]
+    assert find_agents(["marquez", "alerts"]) == [AGENTS["marquez"], AGENTS["alerts"]]
+    assert {flow.name for flow in FLOWS} < set(AGENTS)
     with pytest.raises(ConfigurationError, match="no agent 'lineage'") as caught:
-        find_flows(["lineage-store", "lineage"])
-    assert all(flow.name in caught.value.next_step for flow in FLOWS)
+        find_agents(["lineage-store", "lineage"])
+    assert all(name in caught.value.next_step for name in AGENTS)
 
 
 @dataclass

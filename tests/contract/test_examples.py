@@ -18,11 +18,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from lineagehub import contract
 from lineagehub.auth.api_keys import parse_api_key
 from lineagehub.auth.sealing import HUB_KEY_ID
+from lineagehub.contract.agent_states import AgentState
+from lineagehub.contract.alerts import AlertRecord
 from lineagehub.contract.audit import AuditEntry
-from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRecord
+from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRecord, WebhooksRecord
 from lineagehub.contract.dead_letter import HEADER_REASON, DeadLetter
 from lineagehub.contract.headers import ContentKind, derive_signing_key, read_headers
-from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key
+from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key, webhooks_key
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
@@ -112,6 +114,8 @@ def test_a_control_record_is_what_its_key_says(example: Example) -> None:
         assert namespace_key(NamespaceRecord.model_validate_json(example.value).name) == example.key
     elif kind == "limits":
         assert limits_key(LimitsRecord.model_validate_json(example.value).namespace) == example.key
+    elif kind == "webhooks":
+        assert webhooks_key(WebhooksRecord.model_validate_json(example.value).namespace) == example.key
     else:
         assert api_key_key(ApiKeyRecord.model_validate_json(example.value).kid) == example.key
 
@@ -169,3 +173,17 @@ def test_a_forwarded_event_is_keyed_by_namespace_and_event_id_and_says_how_it_st
 def test_an_over_quota_record_keeps_its_signature(example: Example) -> None:
     envelope, _ = read_headers(example.headers)
     assert example.key == envelope.namespace.encode()
+
+
+@examples_of("lineagehub-alerts")
+def test_an_alert_is_keyed_by_what_it_is_sent_once_for_and_written_as_it_stands_here(example: Example) -> None:
+    record = AlertRecord.model_validate_json(example.value or b"")
+    assert record.alert.key == example.key
+    assert record.model_dump_json().encode() == example.value
+
+
+@examples_of("lineagehub-agents")
+def test_an_agents_state_is_keyed_by_agent_and_process_and_written_as_it_stands_here(example: Example) -> None:
+    state = AgentState.model_validate_json(example.value or b"")
+    assert state.key == example.key
+    assert state.model_dump_json().encode() == example.value

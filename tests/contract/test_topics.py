@@ -9,6 +9,8 @@ import pytest
 
 from lineagehub.contract import topics
 from lineagehub.contract.topics import (
+    AGENT_STATES,
+    ALERTS,
     CONTROL,
     DEAD_LETTERS,
     OVER_QUOTA,
@@ -62,7 +64,7 @@ def test_logs_are_kept_for_seven_days_at_least_but_heartbeats(topic: Topic) -> N
 
 
 def test_state_topics_are_compacted_and_have_one_order() -> None:
-    assert {topic for topic in TOPICS if topic.compacted} == {CONTROL, USAGE}
+    assert {topic for topic in TOPICS if topic.compacted} == {CONTROL, USAGE, AGENT_STATES, ALERTS}
     assert CONTROL.partitions == 1
 
 

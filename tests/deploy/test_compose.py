@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from lineagehub.cli import COMMANDS
 from lineagehub.settings import Settings
-from lineagehub_agents.flows import FLOWS
+from lineagehub_agents.agents import AGENTS
 from tests.deploy.conftest import ROOT
 from tests.support.missing import skip_or_fail
 
@@ -61,7 +61,7 @@ def test_every_service_has_a_healthcheck_or_runs_once(compose: dict[str, Any]) -
 
 
 def test_hub_services_run_commands_and_agents_that_exist(compose: dict[str, Any]) -> None:
-    agents = {flow.name for flow in FLOWS}
+    agents = set(AGENTS)
     ran: set[str] = set()
     for service in compose["services"].values():
         if service["image"].startswith("lineagehub:"):

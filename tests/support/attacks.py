@@ -73,3 +73,50 @@ async def assert_flows(hub: SecuredHub, job: str) -> None:
     async with producer(hub.honest.settings) as honest:
         await honest.send_and_wait(EVENTS, value, headers=signed(hub.honest.writer, value))
     await asyncio.to_thread(wait_stored_once, hub, job)
+
+
+FORBIDDEN_WEBHOOKS = (
+    # K01
+    "http://127.0.0.1",
+    "http://[::1]",
+    "http://[::ffff:169.254.169.254]",
+    "http://0x7f000001",
+    "http://2130706433",
+    "http://169.254.169.254",
+    "http://10.0.0.1",
+    "http://metadata.google.internal",
+    "https://metadata.google.internal/computeMetadata/v1/",
+    "https://localhost/",
+    "https://hub.localhost/",
+    "https://clickhouse/",
+    "https://printer.local/",
+    "https://127.0.0.1.",
+    # K04
+    "file:///etc/passwd",
+    "gopher://hooks.example.com/",
+    "ftp://hooks.example.com/",
+    "javascript:alert(1)",
+    "https://user:pass@hooks.example.com/",
+    "https://hooks.slack.com@169.254.169.254/",
+    "https://hooks.example.com:22/",
+    "https://hooks.example.com:8443/",
+    "http://hooks.example.com/",
+    "https://hooks.example.com/" + "a" * 10_240,
+    # What two parsers could read in two ways.
+    "https://hooks.slack.com\\@169.254.169.254/",
+    "https://hooks.slack.com /",
+    "https://hooks.slack.com/\r\nHost: other",
+    " https://hooks.slack.com/",
+    "https://hooks.example.com:0x1bb/",
+    "https://hooks.example.com:99999/",
+    "https://hooks.example.com/#fragment",
+    "https://[::1",
+    "https://①②⑦.⓪.⓪.①/",
+    "https:///hook",
+    "https://",
+    "hooks.slack.com/services/x",
+    "//hooks.slack.com/services/x",
+    "https://-bad-.example.com/",
+    "https://a..example.com/",
+)
+"""Where no webhook may lead: the rows K01 and K04 of the named bad inputs, and what is like them."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lineagehub_agents.flows import FLOWS
+from lineagehub_agents.agents import AGENTS
 
 from lineagehub.auth.api_keys import parse_api_key
 from lineagehub.auth.sealing import HUB_KEY_ID
@@ -108,7 +108,7 @@ def start_secured_hub(kafka: SecuredKafka, directory: Path) -> Iterator[SecuredH
     """Give every user its rights, start the hub, make both namespaces; stop the hub at the end."""
     topics = kafka.settings().model_copy(update={"bound_topics": {BOUND_TOPIC: HONEST}})
     users = {
-        HUB_USER: hub_access(topics, HUB_USER, [flow.name for flow in FLOWS]),
+        HUB_USER: hub_access(topics, HUB_USER, list(AGENTS)),
         HONEST: tenant_access(topics, HONEST),
         ATTACKER: tenant_access(topics, ATTACKER, bytes_per_second=ATTACKERS_BYTES_A_SECOND),
     }

@@ -6,6 +6,8 @@ To add a topic: one file here and one line in `TOPICS`; a test fails on a file t
 from __future__ import annotations
 
 from lineagehub.contract.topics._topic import Topic
+from lineagehub.contract.topics.agent_states import AGENT_STATES
+from lineagehub.contract.topics.alerts import ALERTS
 from lineagehub.contract.topics.audit import AUDIT
 from lineagehub.contract.topics.control import CONTROL
 from lineagehub.contract.topics.dead_letters import DEAD_LETTERS
@@ -32,12 +34,16 @@ TOPICS: tuple[Topic, ...] = (
     AUDIT,
     MARQUEZ_FORWARDED,
     REPLICAS,
+    AGENT_STATES,
+    ALERTS,
 )
 
 TENANT_TOPICS: tuple[Topic, ...] = (OPENLINEAGE_EVENTS, OTEL_SPANS, OTEL_METRICS, OTEL_LOGS)
 """Those that tenants may write to; below one of them a topic may be bound to one namespace (`KafkaSettings.bound_topics`)."""
 
 __all__ = [
+    "AGENT_STATES",
+    "ALERTS",
     "AUDIT",
     "CONTROL",
     "DEAD_LETTERS",

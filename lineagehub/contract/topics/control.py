@@ -10,7 +10,7 @@ in between, or it would leave the wrong one only (contract/control.py)."""
 
 CONTROL = Topic(
     name="lineagehub-control",
-    key="namespace:{name}, key:{kid}, limits:{name}",
+    key="namespace:{name}, key:{kid}, limits:{name}, webhooks:{name}",
     value="JSON with a revision (contract/control.py); null forgets",
     producers=("web",),
     consumers=("web", "agents"),

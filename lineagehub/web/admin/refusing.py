@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from lineagehub.contract.lineage import Fault
 from lineagehub.management import refusals
 from lineagehub.web import problems
 
@@ -18,6 +19,7 @@ _PROBLEMS: dict[type[refusals.Refusal], problems.Problem] = {
     refusals.KeyNotLive: problems.KEY_NOT_LIVE,
     refusals.RotationUnderway: problems.ROTATION_UNDERWAY,
     refusals.TooManyKeys: problems.TOO_MANY_KEYS,
+    refusals.WebhookForbidden: problems.WEBHOOK_FORBIDDEN,
 }
 
 
@@ -27,4 +29,5 @@ def refusing() -> Iterator[None]:
     try:
         yield
     except refusals.Refusal as error:
-        raise problems.Refused(_PROBLEMS[type(error)], str(error)) from error
+        faults = [Fault(error.pointer, error.message)] if isinstance(error, refusals.WebhookForbidden) else []
+        raise problems.Refused(_PROBLEMS[type(error)], str(error), faults) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lineagehub.contract.control import Scope
-from lineagehub.contract.management import LimitsRequest, NamespaceFields, NewNamespace
+from lineagehub.contract.management import LimitsRequest, NamespaceFields, NewNamespace, WebhooksRequest
 from lineagehub.web.admin.audit import AuditPage, AuditQuery, read_audit
 from lineagehub.web.admin.keys import (
     IssuedKey,
@@ -32,6 +32,14 @@ from lineagehub.web.admin.namespaces import (
     read_namespace,
 )
 from lineagehub.web.admin.targets import IF_MATCH, IF_MATCH_HELP
+from lineagehub.web.admin.webhooks import (
+    TrialsDocument,
+    WebhooksDocument,
+    delete_webhooks,
+    read_webhooks,
+    set_webhooks,
+    test_webhooks,
+)
 from lineagehub.web.endpoint import Endpoint, json_of
 from lineagehub.web.problems import (
     BAD_CURSOR,
@@ -52,6 +60,7 @@ from lineagehub.web.problems import (
     STORE_BEHIND,
     TOO_MANY_KEYS,
     UNAVAILABLE,
+    WEBHOOK_FORBIDDEN,
 )
 
 TAG = "Manage"
@@ -200,6 +209,49 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         headers=_CONDITIONAL,
         responses={200: json_of(LimitsDocument)},
         problems=(*_TARGET, *_DOCUMENT, INVALID_PARAMETER, PRECONDITION_FAILED),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/webhooks",
+        read_webhooks,
+        "Read where the alerts of a namespace go.",
+        TAG,
+        scope=Scope.NAMESPACE_READ,
+        responses={200: json_of(WebhooksDocument)},
+        problems=_TARGET,
+    ),
+    Endpoint(
+        "PUT",
+        f"{_ONE}/webhooks",
+        set_webhooks,
+        "Set where the alerts of a namespace go.",
+        TAG,
+        scope=Scope.NAMESPACE_WRITE,
+        request=json_of(WebhooksRequest, "All of them; URLs and secrets are not shown again."),
+        headers=_CONDITIONAL,
+        responses={200: json_of(WebhooksDocument)},
+        problems=(*_TARGET, *_DOCUMENT, WEBHOOK_FORBIDDEN, INVALID_PARAMETER, PRECONDITION_FAILED),
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_ONE}/webhooks",
+        delete_webhooks,
+        "Delete the webhooks of a namespace.",
+        TAG,
+        scope=Scope.NAMESPACE_WRITE,
+        headers=_CONDITIONAL,
+        responses={200: json_of(WebhooksDocument, "There are none any more.")},
+        problems=(*_TARGET, INVALID_PARAMETER, PRECONDITION_FAILED, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/webhooks/test",
+        test_webhooks,
+        "Send a test message to each webhook of a namespace.",
+        TAG,
+        scope=Scope.NAMESPACE_WRITE,
+        responses={200: json_of(TrialsDocument)},
+        problems=(*_TARGET, UNAVAILABLE),
     ),
     Endpoint(
         "DELETE",

@@ -34,6 +34,10 @@ COMMANDS = [
     ("keys", "create", "team-a", "--role", "writer"),
     ("limits", "show", "team-a"),
     ("audit", "team-a"),
+    ("webhooks", "show", "team-a"),
+    ("webhooks", "set", "team-a", "json=https://alerts.example.com/x?a=b"),
+    ("webhooks", "clear", "team-a", "--yes"),
+    ("webhooks", "test", "team-a"),
 ]
 
 
@@ -62,6 +66,9 @@ def test_a_missing_key_is_78_and_says_where_one_comes_from(
         ("limits", "set", "team-a", "speed=7"),
         ("limits", "set", "team-a", "burst=-7"),
         ("limits", "set", "team-a", "burst"),
+        ("webhooks", "set", "team-a"),
+        ("webhooks", "set", "team-a", "teams=https://alerts.example.com/"),
+        ("webhooks", "clear", "team-a"),
         ("apply",),
         ("audit", "team-a", "--action", "no.such"),
     ],

@@ -274,6 +274,7 @@ def _body(method: str, route: str, operation: dict[str, Any], tenant: Tenant) ->
         "/api/v1/namespaces/{name}/keys": {"role": "reader"},
         "/api/v1/namespaces/{name}/keys/{kid}/rotate": {"overlap_seconds": 60},
         "/api/v1/namespaces/{name}/limits": {},
+        "/api/v1/namespaces/{name}/webhooks": {"webhooks": []},
     }
     if route not in bodies:
         raise Unmakeable(f"{method} {route}: tests/hub/web/walking.py has no body for it")
