@@ -34,6 +34,8 @@ class Action(StrEnum):
     KEY_ROTATE = "key.rotate"
     KEY_REVOKE = "key.revoke"
     LIMITS_SET = "limits.set"
+    DEAD_LETTERS_REDRIVE = "dead_letters.redrive"
+    DEAD_LETTERS_DROP = "dead_letters.drop"
 
 
 class Outcome(StrEnum):

@@ -20,7 +20,16 @@ from pathlib import Path
 
 from lineagehub.broker.backlog import wait_delivered
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.topics import AUDIT, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import (
+    AUDIT,
+    DEAD_LETTER_DECISIONS,
+    DEAD_LETTERS,
+    OPENLINEAGE_EVENTS,
+    OTEL_LOGS,
+    OTEL_METRICS,
+    OTEL_SPANS,
+    Topic,
+)
 from lineagehub.embedded.broker import broker_command
 from lineagehub.embedded.control_seed import issue_keys, replay
 from lineagehub.embedded.data_directory import DataDirectory
@@ -43,6 +52,7 @@ AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "lineage-store": (OPENLINEAGE_EVENTS,),
     "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "audit": (AUDIT,),
+    "dead-letters": (DEAD_LETTERS, DEAD_LETTER_DECISIONS),
     "marquez": (OPENLINEAGE_EVENTS,),
 }
 """What each agent must have delivered before a stop: the topics of its flow."""
@@ -177,7 +187,7 @@ class Stack:
 
     async def _start_services(self) -> None:
         agent_settings = self._agent_settings()
-        names = ["lineage-store", "telemetry-store", "audit", *(["marquez"] if self._options.marquez else [])]
+        names = [name for name in AGENT_TOPICS if name != "marquez" or self._options.marquez]
         self._services = [
             self._child("web", ["-m", "lineagehub", "serve", "--json"], self._web_settings()),
             *(self._child(name, ["-m", "lineagehub", "agent", name, "--json"], agent_settings) for name in names),

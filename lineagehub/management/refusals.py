@@ -46,3 +46,7 @@ class RotationUnderway(Refusal):
 
 class TooManyKeys(Refusal):
     """The namespace has as many live keys as it may."""
+
+
+class NotRedrivable(Refusal):
+    """Nobody proved who wrote the records: they must not come into a namespace."""

@@ -18,6 +18,7 @@ _PROBLEMS: dict[type[refusals.Refusal], problems.Problem] = {
     refusals.KeyNotLive: problems.KEY_NOT_LIVE,
     refusals.RotationUnderway: problems.ROTATION_UNDERWAY,
     refusals.TooManyKeys: problems.TOO_MANY_KEYS,
+    refusals.NotRedrivable: problems.NOT_REDRIVABLE,
 }
 
 
