@@ -22,7 +22,7 @@ State = Literal["open", "redriving", "redriven", "dropped"]
 LATEST_MS = 9_223_372_036_854
 """Where `At` ends (migration 0013)."""
 
-_ID = re.compile(r"([A-Za-z0-9._-]{1,249}):([0-9]{1,10}):([0-9]{1,18})@(-?[0-9]{1,18})")
+_ID = re.compile(r"([A-Za-z0-9._-]{1,249}):([0-9]{1,10}):([0-9]{1,19})@(-?[0-9]{1,19})")
 
 DEAD_LETTERS = Source(
     "dead_letters",
@@ -311,7 +311,7 @@ def _of_id(namespace: str, letter: str) -> Conditions | None:
     if found is None:
         return None
     topic, partition, offset, timestamp_ms = found.group(1), *map(int, found.groups()[1:])
-    if partition > 2**31 - 1:
+    if partition >= 2**31 or offset >= 2**63 or not -(2**63) <= timestamp_ms < 2**63:
         return None
     return Conditions(
         {
