@@ -19,6 +19,7 @@ DOCUMENTS = [
     "sdk/README.md",
     "deploy/README.md",
     "docs/clients.md",
+    "docs/dead-letters.md",
 ]
 
 

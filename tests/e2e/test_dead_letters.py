@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -10,15 +11,26 @@ import subprocess
 import sys
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
+from lineagehub.auth.sealing import Sealer
+from lineagehub.broker.audit import AuditLog, Origin
+from lineagehub.broker.dead_letter_decisions import DecisionLog
+from lineagehub.broker.producer import Producer
+from lineagehub.contract.audit import Actor
+from lineagehub.contract.dead_letter_decision import Verdict
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.topics import OTEL_SPANS
-from lineagehub.settings import KafkaSettings
+from lineagehub.contract.topics import AUDIT, OTEL_SPANS
+from lineagehub.management.redrive import Redrive, Redriver
+from lineagehub.settings import ClickHouseSettings, KafkaSettings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.queries.dead_letters import DeadLetterFilter
 from tests.hub.web.telemetry_samples import span, spans_of
 from tests.support.dead_letters import Died, bad, good, write_letters
 from tests.support.hub import Hub, children_of, clean_environment, run_command
@@ -33,11 +45,32 @@ PATH = "/api/v1/namespaces/demo/dead-letters"
 AT_NS = 1_795_000_000_000_000_000
 
 
+def kafka_of(hub: Hub) -> KafkaSettings:
+    """Return settings that lead to the hub's broker."""
+    return KafkaSettings(brokers=hub.ready["kafka"], idempotent=False)
+
+
+def secret_key_of(hub: Hub) -> str:
+    """Return the hub's secret key."""
+    return (hub.data / "secret.key").read_text().strip()
+
+
+def trace(job: str, name: str) -> Died:
+    """Return a record of one span, which nothing but the re-drive keeps from being stored twice."""
+    value = spans_of(job, [span(uuid.uuid4().hex, uuid.uuid4().hex[:16], AT_NS, name=name)])
+    kind = ContentKind.TRACES.value
+    return Died(value, topic=OTEL_SPANS.name, agent="telemetry-store", kind=kind, key=None)
+
+
+def spans(hub: Hub, job: str) -> Counter[str]:
+    """Return how often each span of a job is stored."""
+    rows = hub.rows("SELECT SpanName FROM otel_traces WHERE ServiceName = {job:String}", job=job)
+    return Counter(row["SpanName"] for row in rows)
+
+
 def write(hub: Hub, died: list[Died]) -> None:
     """Write letters as the hub's agents do, and wait until they are stored."""
-    kafka = KafkaSettings(brokers=hub.ready["kafka"], idempotent=False)
-    secret_key = (hub.data / "secret.key").read_text().strip()
-    asyncio.run(write_letters(kafka, secret_key, died))
+    asyncio.run(write_letters(kafka_of(hub), secret_key_of(hub), died))
     offsets = {one.offset for one in died}
     wait_until(
         lambda: (
@@ -129,22 +162,7 @@ def test_a_redrive_killed_in_the_middle_and_run_again_sends_each_once(hub: Hub) 
     """Telemetry, where nothing but the re-drive prevents doubling; and half of the letters are bad lineage."""
     job = f"job-{uuid.uuid4().hex[:8]}"
     names = [f"span-{job}-{number}" for number in range(LETTERS // 2)]
-    traces = [
-        Died(
-            spans_of(job, [span(uuid.uuid4().hex, uuid.uuid4().hex[:16], AT_NS, name=name)]),
-            topic=OTEL_SPANS.name,
-            agent="telemetry-store",
-            kind=ContentKind.TRACES.value,
-            key=None,
-        )
-        for name in names
-    ]
-    write(hub, [*traces, *(bad(job) for _ in range(LETTERS // 2))])
-
-    def spans() -> Counter[str]:
-        rows = hub.rows("SELECT SpanName FROM otel_traces WHERE ServiceName = {job:String}", job=job)
-        return Counter(row["SpanName"] for row in rows)
-
+    write(hub, [*(trace(job, name) for name in names), *(bad(job) for _ in range(LETTERS // 2))])
     command = [
         sys.executable,
         "-m",
@@ -158,25 +176,89 @@ def test_a_redrive_killed_in_the_middle_and_run_again_sends_each_once(hub: Hub) 
     ]
     environment = clean_environment() | {"LINEAGEHUB_URL": hub.url, "LINEAGEHUB_API_KEY": hub.api_key}
     for _ in range(KILLS):
-        before, pid = len(spans()), web_pid(hub)
+        before, pid = len(spans(hub, job)), web_pid(hub)
         running = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
-            wait_until(lambda before=before: len(spans()) > before, SECONDS, "spans to be sent")  # type: ignore[misc]
+            wait_until(lambda before=before: len(spans(hub, job)) > before, SECONDS, "spans to be sent")  # type: ignore[misc]
             os.kill(pid, signal.SIGKILL)
         finally:
             running.kill()
             running.wait()
         wait_until(lambda: answers(hub), SECONDS, "the web's next life")
-    assert len(spans()) < len(names), "it was killed in the middle"
+    assert len(spans(hub, job)) < len(names), "it was killed in the middle"
     done = redrive(hub, "--reason", "store_rejected")
     assert (done["left"], done["claimed"]) == (0, 0)
-    wait_until(lambda: len(spans()) == len(names), SECONDS, "all spans to be stored")
-    assert spans() == dict.fromkeys(names, 1)
+    wait_until(lambda: len(spans(hub, job)) == len(names), SECONDS, "all spans to be stored")
+    assert spans(hub, job) == dict.fromkeys(names, 1)
     wait_until(
         lambda: len(letters(hub, "--reason", "schema_invalid")) == LETTERS // 2, SECONDS, "the bad ones to be back"
     )
     assert {one["attempts"] for one in letters(hub, "--reason", "schema_invalid")} == {2}
     assert cli(hub, "drop", "demo", "--yes").returncode == 0
+
+
+class DeadBeforeTheMark(BaseException):
+    """The process is gone, as by kill -9, between the sending and the saying so."""
+
+
+class DyingLog(DecisionLog):
+    """Writes claims only."""
+
+    async def write(
+        self, origin: Origin, verdict: Verdict, letters: Sequence[str], run: UUID | None = None, why: str = ""
+    ) -> UUID:
+        """See DecisionLog."""
+        if verdict is Verdict.REDRIVEN:
+            raise DeadBeforeTheMark
+        return await super().write(origin, verdict, letters, run, why)
+
+
+@contextlib.asynccontextmanager
+async def redriver(hub: Hub) -> AsyncIterator[Redriver]:
+    """A re-drive of another process than the hub's."""
+    kafka, sealer = kafka_of(hub), Sealer(secret_key_of(hub))
+    clickhouse = ClickHouse(ClickHouseSettings(url=str(hub.ready["clickhouse"])))
+    async with Producer(kafka) as producer, clickhouse:
+        yield Redriver(kafka, clickhouse, producer, sealer, AuditLog(producer, AUDIT.name, sealer))
+
+
+ORIGIN = Origin("demo", Actor(cli_user="tests"), "1")
+
+
+def test_what_was_sent_and_not_said_is_found_on_the_topic_and_not_sent_again(hub: Hub) -> None:
+    job = f"job-{uuid.uuid4().hex[:8]}"
+    names = [f"span-{job}-{number}" for number in range(30)]
+    write(hub, [trace(job, name) for name in names])
+
+    async def die_before_the_mark() -> None:
+        async with redriver(hub) as dying:
+            dying._decisions.__class__ = DyingLog
+            with pytest.raises(DeadBeforeTheMark):
+                await dying.redrive(ORIGIN, DeadLetterFilter(), 20)
+
+    asyncio.run(die_before_the_mark())
+    wait_until(lambda: len(spans(hub, job)) == 20, SECONDS, "what was sent to be stored")
+    assert len(letters(hub, "--state", "redriving")) == 20
+    assert len(letters(hub)) == 10
+    done = redrive(hub, "--topic", OTEL_SPANS.name)
+    assert (done["redriven"], done["found"], done["left"], done["claimed"]) == (10, 20, 0, 0)
+    wait_until(lambda: len(spans(hub, job)) == len(names), SECONDS, "all to be stored")
+    assert spans(hub, job) == dict.fromkeys(names, 1)
+
+
+def test_of_two_redrives_at_once_each_letter_is_sent_by_one(hub: Hub) -> None:
+    job = f"job-{uuid.uuid4().hex[:8]}"
+    names = [f"span-{job}-{number}" for number in range(50)]
+    write(hub, [trace(job, name) for name in names])
+
+    async def at_once() -> list[Redrive]:
+        async with redriver(hub) as one, redriver(hub) as other:
+            return await asyncio.gather(*(each.redrive(ORIGIN, DeadLetterFilter(), 50) for each in (one, other)))
+
+    assert sum(done.redriven for done in asyncio.run(at_once())) == len(names)
+    wait_until(lambda: len(spans(hub, job)) == len(names), SECONDS, "all to be stored")
+    assert redrive(hub)["redriven"] == 0
+    assert spans(hub, job) == dict.fromkeys(names, 1)
 
 
 def web_pid(hub: Hub) -> int:
