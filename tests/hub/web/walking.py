@@ -97,7 +97,7 @@ class Tenant:
 
     @property
     def letter_id(self) -> str:
-        """One of its dead letters."""
+        """One of its dead letters; every tenant has one of this id."""
         return self._letter(0).id
 
     @property
@@ -159,9 +159,8 @@ class Tenant:
                 yield run_event(eventType=kind, eventTime=moment, run=run, job=job, inputs=[source], outputs=outputs)
 
     def _letter(self, offset: int) -> DeadLetter:
-        topic, detail = f"openlineage-events.{self.marker}", f"what {self.marker}"
-        at_ms = self.at // 10**6
-        return DeadLetter(Reason.INVALID_JSON, detail, "lineage-store", topic, 0, offset, timestamp_ms=at_ms)
+        detail = f"what {self.marker}"
+        return DeadLetter(Reason.INVALID_JSON, detail, "lineage-store", "openlineage-events", 0, offset, timestamp_ms=1)
 
     def _entry(self) -> bytes:
         return (
