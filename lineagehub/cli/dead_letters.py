@@ -115,8 +115,10 @@ def redrive(
 ) -> None:
     """Send them again, each at most three times. Example: lineagehub dead-letters redrive team-a --reason store_rejected"""
     hub, path = HubClient(url, api_key), path_to(namespace, "dead-letters", "redrive")
+    # What fails again while the command runs is not sent a second time by it.
+    to = to or datetime.now(UTC).isoformat()
     wanted = _wanted(reason, topic, from_, to, letter) | {"on_failure": on_failure}
-    counts = _patiently(lambda: hub.send("POST", path, wanted | {"dry_run": True}).document)
+    counts = hub.send("POST", path, wanted | {"dry_run": True}).document
     if dry_run or not counts["left"] + counts["claimed"]:
         show(counts, json_output, f"{counts['left']} would be re-driven, {counts['exhausted']} can only be dropped.")
         return
@@ -202,13 +204,13 @@ def _patiently(send: Any) -> Any:
 
 
 def _wanted(reasons: list[Reason], topic: str, from_: str, to: str, letters: list[str]) -> dict[str, Any]:
-    """Return the filter. Its end is now: what fails again while the command runs is not sent a second time by it."""
+    """Return the filter."""
     given: dict[str, Any] = {
         "reasons": [one.value for one in reasons],
         "topic": topic,
         "from": from_,
         "ids": letters,
-        "to": to or datetime.now(UTC).isoformat(),
+        "to": to,
     }
     return {name: value for name, value in given.items() if value}
 

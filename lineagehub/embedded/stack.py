@@ -52,8 +52,9 @@ AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "lineage-store": (OPENLINEAGE_EVENTS,),
     "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "audit": (AUDIT,),
-    "dead-letters": (DEAD_LETTERS, DEAD_LETTER_DECISIONS),
     "marquez": (OPENLINEAGE_EVENTS,),
+    # Last, as it reads what all of them write.
+    "dead-letters": (DEAD_LETTERS, DEAD_LETTER_DECISIONS),
 }
 """What each agent must have delivered before a stop: the topics of its flow."""
 EMBEDDED_GROUP = {

@@ -151,15 +151,14 @@ class Redriver:
         old = [letter for letter in lot if letter.claimed_ms]
         if not old:
             return lot
-        by_topic: dict[str, list[str]] = defaultdict(list)
+        by_claim: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
         for letter in old:
-            by_topic[letter.topic].append(letter.id)
-        span_ms = CLAIM_SECONDS * 1000 + CLOCK_MS
-        moments = [letter.claimed_ms for letter in old]
+            by_claim[letter.claimed_ms][letter.topic].append(letter.id)
         # A claim that lost to another may be the last of a letter: so the time before it counts, too.
-        found = await find_redriven(
-            self._kafka, self._signing_key, by_topic, min(moments) - span_ms, max(moments) + span_ms
-        )
+        span_ms = CLAIM_SECONDS * 1000 + CLOCK_MS
+        found: set[str] = set()
+        for moment, by_topic in by_claim.items():
+            found |= await find_redriven(self._kafka, self._signing_key, by_topic, moment - span_ms, moment + span_ms)
         if found:
             await self._decisions.write(origin, Verdict.REDRIVEN, sorted(found), why="sent by a re-drive that died")
             outcome.found = len(found)

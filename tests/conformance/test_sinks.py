@@ -87,7 +87,8 @@ def _audit_entry(marker: str) -> bytes:
 
 
 def _dead_letter(marker: str) -> bytes:
-    return encode_dead_letter(DeadLetter(Reason.TOO_LARGE, marker, "a", "t", 0, 0), "", b"\xff")
+    offset = uuid.uuid4().int % 2**48
+    return encode_dead_letter(DeadLetter(Reason.TOO_LARGE, marker, "a", "t", 0, offset), "", b"\xff")
 
 
 _CLICKHOUSE_SINKS: dict[str, Callable[[ClickHouse], Sink]] = {

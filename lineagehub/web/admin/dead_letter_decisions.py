@@ -39,21 +39,23 @@ class LettersWanted(BaseModel):
     since: Moment | None = Field(
         None, alias="from", description="The broker took the record at or after this, RFC 3339."
     )
-    before: Moment | None = Field(
-        None, alias="to", description="And before this; by default now, so that what comes back is not sent again."
-    )
+    before: Moment | None = Field(None, alias="to", description="And before this.")
     limit: int = Field(MAXIMUM_LETTERS, ge=1, le=MAXIMUM_LETTERS)
     dry_run: bool = Field(False, description="Only count.")
 
     def filter(self) -> DeadLetterFilter:
         """Return it as a query of the store."""
-        before = time.time_ns() if self.before is None else self.before
-        return DeadLetterFilter(self.since, before, self.reasons, self.topic, self.ids)
+        return DeadLetterFilter(self.since, self.before, self.reasons, self.topic, self.ids)
 
 
 class RedriveRequest(LettersWanted):
     """A lot to re-drive."""
 
+    before: Moment | None = Field(
+        default_factory=time.time_ns,
+        alias="to",
+        description="And before this; by default now, so that what comes back is not sent again by the next request for the rest.",
+    )
     on_failure: OnFailure = Field(
         "reinsert",
         description="What fails again comes back as a letter with one attempt more. reinsert: do not wait for that; stop: wait, and say"
