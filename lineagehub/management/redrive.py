@@ -66,7 +66,7 @@ from lineagehub.store.queries.dead_letters import (
 LOT_BYTES = 16 << 20
 """Of one lot, which is in memory; the first letter may be larger."""
 CLOCK_MS = 5_000
-"""Around a claim, for what was sent just before it ended, and for clocks."""
+"""What the clocks of hub and broker may differ by."""
 
 OnFailure = Literal["reinsert", "stop", "drop"]
 
@@ -132,9 +132,8 @@ class Redriver:
             async with audited(
                 self._audit, origin, Action.DEAD_LETTERS_REDRIVE, "dead-letters", _described(wanted, lot)
             ) as result:
-                lot = await self._without_sent(origin, lot, outcome)
                 sent_ms = time.time_ns() // 1_000_000
-                sent = await self._send_claimed(origin, lot, outcome) if lot else {}
+                sent = await self._send_claimed(origin, lot, outcome)
                 if sent and on_failure != "reinsert":
                     await self._judge(origin, sent, sent_ms, on_failure, outcome)
                 result |= {"redriven": outcome.redriven, "found": outcome.found, "unsent": len(outcome.unsent)}
@@ -146,32 +145,18 @@ class Redriver:
         outcome.left, outcome.claimed, outcome.exhausted = counts.sendable, counts.claimed, counts.exhausted
         return outcome
 
-    async def _without_sent(self, origin: Origin, lot: list[Letter], outcome: Redrive) -> list[Letter]:
-        """Mark what an earlier re-drive had claimed and sent, and return the rest."""
-        old = [letter for letter in lot if letter.claimed_ms]
-        if not old:
-            return lot
-        by_claim: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-        for letter in old:
-            by_claim[letter.claimed_ms][letter.topic].append(letter.id)
-        # A claim that lost to another may be the last of a letter: so the time before it counts, too.
-        span_ms = CLAIM_SECONDS * 1000 + CLOCK_MS
-        found: set[str] = set()
-        for moment, by_topic in by_claim.items():
-            found |= await find_redriven(self._kafka, self._signing_key, by_topic, moment - span_ms, moment + span_ms)
-        if found:
-            await self._decisions.write(origin, Verdict.REDRIVEN, sorted(found), why="sent by a re-drive that died")
-            outcome.found = len(found)
-        return [letter for letter in lot if letter.id not in found]
-
     async def _send_claimed(self, origin: Origin, lot: list[Letter], outcome: Redrive) -> dict[str, Letter]:
         """Claim, send and mark a lot; return what was sent, by event id."""
         run = uuid4()
         begun = time.monotonic()
         await self._decisions.write(origin, Verdict.CLAIMED, [letter.id for letter in lot], run)
         await wait_readable(self._kafka, "Nothing was sent.")
-        ours = _won(await find_claims(self._clickhouse, origin.namespace, str(run)), str(run))
+        claims = await find_claims(self._clickhouse, origin.namespace, str(run))
+        ours = _won(claims, str(run))
         letters = {letter.id: letter for letter in lot if letter.id in ours}
+        earlier = [claim for claim in claims if claim.run != str(run) and claim.letter in letters]
+        for letter in await self._mark_sent(origin, letters, earlier, outcome):
+            del letters[letter]
         contents = await read_contents(self._clickhouse, origin.namespace, list(letters)) if letters else []
         if time.monotonic() - begun > CLAIM_SECONDS - self._kafka.acknowledge_timeout_seconds - 1:
             raise LettersBehind(AGENT, "Nothing was sent.")
@@ -198,6 +183,22 @@ class Redriver:
         if failure is not None:
             raise failure
         return sent
+
+    async def _mark_sent(
+        self, origin: Origin, letters: Mapping[str, Letter], earlier: Sequence[Claimed], outcome: Redrive
+    ) -> set[str]:
+        """Mark, and return, what re-drives that are dead by now had claimed and sent: it stands on its topic, soon after the claim."""
+        by_moment: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for claim in earlier:
+            by_moment[claim.at_ms][letters[claim.letter].topic].append(claim.letter)
+        found: set[str] = set()
+        for moment, by_topic in by_moment.items():
+            until = moment + CLAIM_SECONDS * 1000 + CLOCK_MS
+            found |= await find_redriven(self._kafka, self._signing_key, by_topic, moment - CLOCK_MS, until)
+        if found:
+            await self._decisions.write(origin, Verdict.REDRIVEN, sorted(found), why="sent by a re-drive that died")
+            outcome.found = len(found)
+        return found
 
     async def _send(self, namespace: str, letter: Letter, content: Content) -> str:
         """Send one letter again; return its event id."""

@@ -118,7 +118,7 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A letter as a re-drive needs it. `claimed_ms`: when it was last claimed, 0 for an open one."""
+    """A letter as a re-drive needs it."""
 
     id: str
     topic: str
@@ -126,7 +126,6 @@ class Letter:
     attempt: int
     event_id: str
     size: int
-    claimed_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +175,7 @@ async def find_sendable(clickhouse: ClickHouse, namespace: str, wanted: DeadLett
     conditions.add(UNCLAIMED)
     conditions.add(SENDABLE, **_SENDABLE_PARAMETERS)
     rows = await clickhouse.select(
-        "SELECT Id, Topic, Agent, Attempt, EventId, Size,"  # noqa: S608 constants
-        " if(State = 'open', 0, toUnixTimestamp64Milli(DecidedAt)) AS ClaimedMs"
+        "SELECT Id, Topic, Agent, Attempt, EventId, Size"  # noqa: S608 constants
         f" FROM read_dead_letters(ns = {{ns:String}}) WHERE {conditions.sql} ORDER BY At, Id LIMIT {{page_limit:UInt32}}",
         {**conditions.parameters, "page_limit": limit},
     )
@@ -189,7 +187,6 @@ async def find_sendable(clickhouse: ClickHouse, namespace: str, wanted: DeadLett
             int(row["Attempt"]),
             row["EventId"],
             int(row["Size"]),
-            int(row["ClaimedMs"]),
         )
         for row in rows
     ]
