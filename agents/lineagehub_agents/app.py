@@ -63,7 +63,9 @@ class FlowApp:
         self._joined = False
         self._app.on_partitions_assigned.connect(self._note_assignment)
         ranges = _ranges(flow.name, settings.agents, self._transport)
-        dead_letters = DeadLetters(producer, settings.kafka.topic_name(DEAD_LETTERS), flow.name)
+        dead_letters = DeadLetters(
+            producer, settings.kafka.topic_name(DEAD_LETTERS), flow.name, directory.hub_signing_key
+        )
         verifier = Verifier(directory, settings.kafka, settings.audit.retention_days)
         self.sinks: list[Sink] = []
         self.deliverers: dict[str, Deliverer] = {}

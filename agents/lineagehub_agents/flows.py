@@ -9,12 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lineagehub.contract.topics import AUDIT, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import (
+    AUDIT,
+    DEAD_LETTER_DECISIONS,
+    DEAD_LETTERS,
+    OPENLINEAGE_EVENTS,
+    OTEL_LOGS,
+    OTEL_METRICS,
+    OTEL_SPANS,
+    Topic,
+)
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import AUDIT_IN, OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN, LandingTable
+from lineagehub.store.landing import (
+    AUDIT_IN,
+    DEAD_LETTER_DECISIONS_IN,
+    DEAD_LETTERS_IN,
+    OTLP_LOGS_IN,
+    OTLP_METRICS_IN,
+    OTLP_TRACES_IN,
+    LandingTable,
+)
 from lineagehub_agents.delivery.records import Processor, Sink
 from lineagehub_agents.processors.audit import AuditProcessor
+from lineagehub_agents.processors.dead_letters import DeadLetterProcessor, DecisionProcessor
 from lineagehub_agents.processors.lineage import LineageProcessor
 from lineagehub_agents.processors.telemetry import logs_processor, metrics_processor, traces_processor
 from lineagehub_agents.processors.verification import Verifier
@@ -59,5 +77,12 @@ FLOWS: tuple[Flow, ...] = (
         ),
     ),
     Flow("audit", (Route(AUDIT, AuditProcessor, _clickhouse(AUDIT_IN)),)),
+    Flow(
+        "dead-letters",
+        (
+            Route(DEAD_LETTERS, DeadLetterProcessor, _clickhouse(DEAD_LETTERS_IN)),
+            Route(DEAD_LETTER_DECISIONS, DecisionProcessor, _clickhouse(DEAD_LETTER_DECISIONS_IN)),
+        ),
+    ),
     Flow("marquez", (Route(OPENLINEAGE_EVENTS, LineageProcessor, MarquezSink),)),
 )

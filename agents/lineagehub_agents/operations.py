@@ -78,6 +78,9 @@ class DeliveryCollector:
             "lineagehub_rendered_values", "Attribute maps and arrays rendered outside of ClickHouse.", labels=labels
         )
         dead = CounterMetricFamily("lineagehub_dead_lettered_records", "Records dead-lettered.", labels=labels)
+        by_reason = CounterMetricFamily(
+            "lineagehub_dead_letters", "Records dead-lettered, by reason.", labels=[*labels, "reason"]
+        )
         behind = GaugeMetricFamily(
             "lineagehub_behind_records",
             "Records on Kafka not delivered yet; a batch counts until it is.",
@@ -91,9 +94,11 @@ class DeliveryCollector:
                 rows.add_metric(values, deliverer.state.delivered_rows)
                 rendered.add_metric(values, deliverer.state.rendered_values)
                 dead.add_metric(values, deliverer.state.dead_lettered)
+                for reason, number in deliverer.state.dead_letters.items():
+                    by_reason.add_metric([*values, reason.value], number)
                 behind.add_metric(values, app.records_behind(topic))
                 fault.add_metric(values, 1.0 if deliverer.state.fault else 0.0)
-        yield from (delivered, rows, rendered, dead, behind, fault)
+        yield from (delivered, rows, rendered, dead, by_reason, behind, fault)
 
 
 def _agent_state(agent: Agent) -> dict[str, object]:

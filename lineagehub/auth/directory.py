@@ -56,6 +56,7 @@ class Directory:
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
+        self.hub_signing_key = sealer.hub_signing_key
         self._records: dict[bytes, ControlRecord] = {}
         self.contested: set[bytes] = set()
         self.namespaces: dict[str, NamespaceRecord] = {}

@@ -1,6 +1,7 @@
 """The `lineagehub` command. COMMANDS is the one list: one file a command, imported only when it runs.
 
-To add a command: a file here with a function `command` (typer reads its arguments) and one line in COMMANDS.
+To add a command: a file here with a function `command` (typer reads its arguments) and one line in COMMANDS; a dash in its name is an
+underscore in the file's.
 
 Exit codes: 0 ok; 1 the check or the operation failed; 2 usage; 69 a dependency is down; 70 an agent must not go on; 75 try again
 (a port is taken); 78 bad configuration (a missing extra, a broken data directory, a wrong setting); 130 Ctrl-C.
@@ -42,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "webhooks": "Show, set and try where a namespace's alerts go.",
     "apply": "Bring namespaces and limits to what a file declares.",
     "audit": "Show who did what in a namespace, and what was denied.",
+    "dead-letters": "List, show, re-drive and drop what could not be stored.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
 }
 
@@ -81,7 +83,7 @@ def _application(words: list[str]) -> typer.Typer:
     asked = next((word for word in words if not word.startswith("-")), "")
     for name, summary in COMMANDS.items():
         if name == asked:
-            command = importlib.import_module(f"lineagehub.cli.{name}").command
+            command = importlib.import_module(f"lineagehub.cli.{name.replace('-', '_')}").command
             if isinstance(command, typer.Typer):
                 application.add_typer(command, name=name, help=summary)
             else:

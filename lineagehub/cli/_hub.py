@@ -58,6 +58,14 @@ class HubClient:
 
     def send(self, method: str, path: str, document: Any = None, if_match: str = "") -> Reply:
         """Send one request; return the answer to it."""
+        answered, etag = self._exchange(method, path, document, if_match)
+        try:
+            return Reply(json.loads(answered), etag)
+        except ValueError as error:
+            raise self._no_hub() from error
+
+    def _exchange(self, method: str, path: str, document: Any = None, if_match: str = "") -> tuple[bytes, str]:
+        """Send one request; return body and ETag of the answer."""
         body = None if document is None else json.dumps(document).encode()
         request = urllib.request.Request(f"{self._url}/api/v1/{path}", body, method=method)  # noqa: S310 the user's own URL
         request.add_header("Authorization", f"Bearer {self._api_key}")
@@ -67,15 +75,17 @@ class HubClient:
             request.add_header("If-Match", if_match)
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 the user's own URL
-                return Reply(json.loads(answer.read()), answer.headers.get("ETag", ""))
+                return answer.read(), answer.headers.get("ETag", "")
         except urllib.error.HTTPError as error:
             raise self._refusal(error) from error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             said = getattr(reason, "strerror", None) or reason
             raise Unavailable("web", f"The hub at {self._url} does not answer: {said}.") from error
-        except ValueError as error:
-            raise ConfigurationError(f"What answers at {self._url} is no LineageHub.", "Set LINEAGEHUB_URL.") from error
+
+    def download(self, path: str) -> bytes:
+        """Read the bytes of one answer that is no document."""
+        return self._exchange("GET", path)[0]
 
     def get(self, path: str) -> Reply:
         """Read one document."""
@@ -89,6 +99,9 @@ class HubClient:
             if refused.status == 404:
                 return None
             raise
+
+    def _no_hub(self) -> LineageHubError:
+        return ConfigurationError(f"What answers at {self._url} is no LineageHub.", "Set LINEAGEHUB_URL.")
 
     def _refusal(self, error: urllib.error.HTTPError) -> LineageHubError:
         try:

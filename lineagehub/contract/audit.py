@@ -36,6 +36,8 @@ class Action(StrEnum):
     LIMITS_SET = "limits.set"
     WEBHOOKS_SET = "webhooks.set"
     WEBHOOKS_TEST = "webhooks.test"
+    DEAD_LETTERS_REDRIVE = "dead_letters.redrive"
+    DEAD_LETTERS_DROP = "dead_letters.drop"
 
 
 class Outcome(StrEnum):

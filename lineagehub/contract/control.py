@@ -67,10 +67,18 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     Role.WRITER: frozenset({Scope.INGEST_WRITE}),
     Role.READER: _READ,
     Role.OPERATOR: frozenset(
-        {Scope.PLATFORM_OPERATE, Scope.NAMESPACE_READ, Scope.NAMESPACE_WRITE, Scope.NAMESPACE_OWN, Scope.AUDIT_READ}
+        {
+            Scope.PLATFORM_OPERATE,
+            Scope.NAMESPACE_READ,
+            Scope.NAMESPACE_WRITE,
+            Scope.NAMESPACE_OWN,
+            Scope.AUDIT_READ,
+            Scope.DEAD_LETTERS_READ,
+            Scope.DEAD_LETTERS_WRITE,
+        }
     ),
 }
-"""The operator manages every namespace and reads the data of none."""
+"""The operator manages every namespace and reads the data of none; of dead letters he has those that no namespace has."""
 
 
 RetentionDays = Annotated[int, Field(ge=1, le=3650)]

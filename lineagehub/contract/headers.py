@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,17 +61,18 @@ KAFKA_ED25519_INFO = b"lh-kafka-ed25519-v1|"
 
 
 class ContentKind(StrEnum):
-    """What the value of a signed record is: a tenant's, or the hub's own AUDIT."""
+    """What the value of a signed record is: a tenant's, or the hub's own AUDIT and DEAD_LETTER_DECISION."""
 
     OPENLINEAGE = "openlineage+json"
     TRACES = "otlp-traces+protobuf"
     METRICS = "otlp-metrics+protobuf"
     LOGS = "otlp-logs+protobuf"
     AUDIT = "lineagehub-audit+json"
+    DEAD_LETTER_DECISION = "lineagehub-dead-letter-decision+json"
 
     @property
     def signal(self) -> Signal:
-        """The signal that such a value carries. Raises KeyError for AUDIT, which carries none."""
+        """The signal that such a value carries. Raises KeyError for the hub's own, which carry none."""
         return _SIGNALS[self]
 
 
@@ -79,6 +81,9 @@ FLAT = ";flat"
 
 SOUND = ";sound"
 """Follows the content kind of an OpenLineage event whose facets the web has found to be what the specification says, each of them."""
+
+_ATTEMPT = re.compile(r"(.*);attempt=([2-9])", re.DOTALL)
+"""Follows the content kind of a record that the hub sends again from the dead letters; the first attempt is its writer's, and not named."""
 
 _SIGNALS = {
     ContentKind.OPENLINEAGE: Signal.LINEAGE,
@@ -89,6 +94,11 @@ _SIGNALS = {
 
 
 _FINDINGS = {kind: SOUND if signal is Signal.LINEAGE else FLAT for kind, signal in _SIGNALS.items()}
+
+
+def attempt_of(kind: ContentKind, attempt: int) -> str:
+    """Return the content kind that says which attempt this is (2 to 9)."""
+    return f"{kind.value};attempt={attempt}"
 
 
 class BadEnvelope(ValueError):
@@ -103,7 +113,7 @@ class BadEnvelope(ValueError):
 class Envelope:
     """Who wrote a record, with which key, when, and what it is. `timestamp_ms`: milliseconds since the epoch.
 
-    `content_kind` is a ContentKind's value, with FLAT or SOUND behind it or without.
+    `content_kind` is a ContentKind's value, with FLAT or SOUND behind it or without; or with the attempt, on what the hub sends again.
     """
 
     namespace: str
@@ -116,9 +126,18 @@ class Envelope:
         """Whether its writer says this of the value (FLAT, SOUND); to be believed of the hub only."""
         return self.content_kind.endswith(finding)
 
+    @property
+    def attempt(self) -> int:
+        """How often this record was sent, this time included: above 1 the hub has re-driven it. It is signed, hence to be believed of
+        whoever signed; agents refuse it from anybody but the hub."""
+        found = _ATTEMPT.fullmatch(self.content_kind)
+        return int(found.group(2)) if found else 1
+
     def is_a(self, kind: ContentKind) -> bool:
         """Whether the value is of this kind."""
-        return self.content_kind.removesuffix(_FINDINGS.get(kind, "")) == kind.value
+        found = _ATTEMPT.fullmatch(self.content_kind)
+        stated = found.group(1) if found else self.content_kind
+        return stated.removesuffix(_FINDINGS.get(kind, "")) == kind.value
 
     def signed_message(self, topic: str, value: bytes, value_digest: bytes | None = None) -> bytes:
         """Return what a signature is over: the length-prefixed fields, the topic and SHA-256(value)."""

@@ -20,7 +20,16 @@ from pathlib import Path
 
 from lineagehub.broker.backlog import wait_delivered
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.topics import AUDIT, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import (
+    AUDIT,
+    DEAD_LETTER_DECISIONS,
+    DEAD_LETTERS,
+    OPENLINEAGE_EVENTS,
+    OTEL_LOGS,
+    OTEL_METRICS,
+    OTEL_SPANS,
+    Topic,
+)
 from lineagehub.embedded.broker import broker_command
 from lineagehub.embedded.control_seed import issue_keys, replay
 from lineagehub.embedded.data_directory import DataDirectory
@@ -44,8 +53,11 @@ AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "audit": (AUDIT,),
     "marquez": (OPENLINEAGE_EVENTS,),
+    # Last, as it reads what all of them write.
+    "dead-letters": (DEAD_LETTERS, DEAD_LETTER_DECISIONS),
+    "alerts": (),
 }
-"""What each agent must have delivered before a stop: the topics of its flow."""
+"""The agents, and what each must have delivered before a stop: the topics of its flow."""
 EMBEDDED_GROUP = {
     "LINEAGEHUB_AGENTS_SESSION_TIMEOUT_SECONDS": "3",
     "LINEAGEHUB_AGENTS_REBALANCE_TIMEOUT_SECONDS": "3",
@@ -132,7 +144,7 @@ class Stack:
         web, agents = self._services[:1], self._services[1:]
         await _stop_all(web)
         if agents and self._broker is not None and self._broker.is_running:
-            groups = {agent.name: self._topics_of(agent.name) for agent in agents if agent.name in AGENT_TOPICS}
+            groups = {agent.name: self._topics_of(agent.name) for agent in agents if AGENT_TOPICS[agent.name]}
             if not await wait_delivered(self._kafka, groups, DELIVER_SECONDS):
                 self._tell(
                     f"Not everything was delivered within {DELIVER_SECONDS:g} s; the embedded broker forgets the rest."
@@ -179,7 +191,7 @@ class Stack:
 
     async def _start_services(self) -> None:
         agent_settings = self._agent_settings()
-        names = ["lineage-store", "telemetry-store", "audit", "alerts", *(["marquez"] if self._options.marquez else [])]
+        names = [name for name in AGENT_TOPICS if name != "marquez" or self._options.marquez]
         self._services = [
             self._child("web", ["-m", "lineagehub", "serve", "--json"], self._web_settings()),
             *(self._child(name, ["-m", "lineagehub", "agent", name, "--json"], agent_settings) for name in names),

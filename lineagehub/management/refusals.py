@@ -55,3 +55,7 @@ class WebhookForbidden(Refusal):
 
 class TooManyKeys(Refusal):
     """The namespace has as many live keys as it may."""
+
+
+class NotRedrivable(Refusal):
+    """Nobody proved who wrote the records: they must not come into a namespace."""

@@ -22,7 +22,7 @@ from lineagehub.store.deletion_places import JOB, LAST, MENTIONS, PLACES, Place
 from lineagehub.store.queries.aliases import Name, read_aliases
 from lineagehub.store.queries.links import chunks, names_of
 from lineagehub.store.queries.node_ids import MAXIMUM_LENGTH, Node, NodeId
-from lineagehub.store.retention import RETAINED_TABLES
+from lineagehub.store.retention import DEAD_LETTER_TABLES, RETAINED_TABLES
 
 Kind = Literal["dataset", "job", "namespace"]
 Progress = Callable[[str], None]
@@ -135,8 +135,8 @@ async def delete(clickhouse: ClickHouse, found: Found, progress: Progress = lamb
 
 
 async def delete_tenant(clickhouse: ClickHouse, tenant: str, progress: Progress = lambda _: None) -> dict[str, int]:
-    """Delete all lineage and telemetry of a tenant; return how many rows of which table. May be repeated; see `delete`."""
-    tables = [table for tables in RETAINED_TABLES.values() for table in tables]
+    """Delete all lineage, telemetry and dead letters of a tenant; return how many rows of which table. May be repeated; see `delete`."""
+    tables = [*(table for tables in RETAINED_TABLES.values() for table in tables), *DEAD_LETTER_TABLES]
     counts = await clickhouse.select(
         " UNION ALL ".join(
             f"SELECT '{table}' AS what, count() AS n FROM {table} WHERE Namespace = {{ns:String}}"  # noqa: S608 names of our own

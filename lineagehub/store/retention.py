@@ -55,6 +55,9 @@ RETAINED_TABLES: dict[Signal, tuple[str, ...]] = {
 }
 """The tables that keep rows for a time, by the signal whose days are stamped on them. A test compares it with the schema."""
 
+DEAD_LETTER_TABLES = ("dead_letters", "dead_letter_decisions")
+"""Kept as they were stamped: a letter is of whatever signal its record was to be."""
+
 NAMESPACES_AT_ONCE = 500
 """Namespaces in one statement: its parameters stand in the URL, and ClickHouse takes 1 MiB (http_max_uri_size)."""
 

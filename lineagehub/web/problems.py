@@ -206,6 +206,12 @@ ROTATION_UNDERWAY = Problem(
     "Two keys of this rotation are live",
     "Revoke the one that `detail` names, or wait until it expires.",
 )
+NOT_REDRIVABLE = Problem(
+    "not-redrivable",
+    409,
+    "Unverified records are not re-driven",
+    "Nobody proved who wrote them: look at them, have their writer correct his key or his clock and send them again, and drop them.",
+)
 TOO_MANY_KEYS = Problem(
     "too-many-keys", 409, "The namespace has as many live keys as it may", "Revoke keys that are not used."
 )
@@ -287,6 +293,12 @@ STORE_BEHIND = Problem(
     "Accepted events are not stored yet",
     "Nothing was deleted: they would bring it back. Send the same request again after Retry-After.",
 )
+LETTERS_BEHIND = Problem(
+    "letters-behind",
+    503,
+    "Dead letters and decisions are not readable yet",
+    "Send the same request again after Retry-After: what was sent already is not sent twice. The agent `dead-letters` must run.",
+)
 STARTING = Problem(
     "starting",
     503,
@@ -330,6 +342,7 @@ PROBLEMS: tuple[Problem, ...] = (
     KEY_NOT_LIVE,
     ROTATION_UNDERWAY,
     TOO_MANY_KEYS,
+    NOT_REDRIVABLE,
     PRECONDITION_FAILED,
     CONFIRMATION_REQUIRED,
     PAYLOAD_TOO_LARGE,
@@ -346,6 +359,7 @@ PROBLEMS: tuple[Problem, ...] = (
     OVERLOADED,
     UNAVAILABLE,
     STORE_BEHIND,
+    LETTERS_BEHIND,
     STARTING,
     INTERNAL_ERROR,
 )

@@ -25,7 +25,7 @@ from lineagehub.broker.backlog import is_delivered
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_REASON, HEADER_TOPIC
+from lineagehub.contract.dead_letter import HEADER_OFFSET, HEADER_REASON, HEADER_TOPIC, is_signed
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
@@ -265,6 +265,16 @@ async def test_a_tenants_garbage_goes_to_its_own_lane_with_its_place_and_its_sig
     (letter,) = [letter for letter in await running.dead_letters(1) if letter.value == b"\xff\xff garbage"]
     assert (letter.key, reason_of(letter)) == (b"analytics", Reason.INVALID_PROTOBUF)
     assert dict(letter.headers)["lh-id"] == b"garbage"
+    assert is_signed(
+        running.tenancy.sealer.hub_signing_key, DEAD_LETTERS.name, letter.key, letter.headers, letter.value
+    )
+    counted = {
+        (sample.labels["topic"], sample.labels["reason"]): sample.value
+        for metric in DeliveryCollector([running.app]).collect()
+        for sample in metric.samples
+        if sample.name == "lineagehub_dead_letters_total"
+    }
+    assert counted[TOPIC, "invalid_protobuf"] == 1
     assert dict(letter.headers)[HEADER_OFFSET].isdigit()
 
 

@@ -27,12 +27,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
+from lineagehub.contract.dead_letter import DeadLetter
 from lineagehub.contract.headers import Envelope
+from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import MARQUEZ_FORWARDED
 from lineagehub.errors import Permanent, Retryable
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import AUDIT_IN, OTLP_TRACES_IN
+from lineagehub.store.landing import AUDIT_IN, DEAD_LETTERS_IN, OTLP_TRACES_IN, encode_dead_letter
 from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.marquez import StrictMarquez, start_strict_marquez
@@ -84,10 +86,16 @@ def _audit_entry(marker: str) -> bytes:
     return entry.model_dump_json().encode()
 
 
+def _dead_letter(marker: str) -> bytes:
+    offset = uuid.uuid4().int % 2**48
+    return encode_dead_letter(DeadLetter(Reason.TOO_LARGE, marker, "a", "t", 0, offset), "", b"\xff")
+
+
 _CLICKHOUSE_SINKS: dict[str, Callable[[ClickHouse], Sink]] = {
     "lineage": LineageSink,
     "traces": lambda client: ClickHouseSink(client, OTLP_TRACES_IN),
     "audit": lambda client: ClickHouseSink(client, AUDIT_IN),
+    "dead letters": lambda client: ClickHouseSink(client, DEAD_LETTERS_IN),
 }
 
 
@@ -98,6 +106,7 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
         "lineage": "SELECT count() AS n FROM lineage_events WHERE JobName = {marker:String}",
         "traces": "SELECT count() AS n FROM otel_traces WHERE SpanName = {marker:String}",
         "audit": "SELECT count() AS n FROM audit_log WHERE Target = {marker:String}",
+        "dead letters": "SELECT count() AS n FROM dead_letters WHERE Detail = {marker:String}",
     }[table]
     with start_migrated_clickhouse(directory) as server:
         settings = ClickHouseSettings(url=server.url)
@@ -109,9 +118,9 @@ async def _clickhouse(directory: Path, table: str) -> AsyncIterator[Subject]:
             absent = new_sink(ClickHouse(ClickHouseSettings(url="http://127.0.0.1:1")))
             # A field of the envelope's last message that ends too early: what upb refuses before it ever comes here.
             bad = b"\x0a\x7f"
-            good = {"lineage": _event, "traces": _spans, "audit": _audit_entry}[table]
+            good = {"lineage": _event, "traces": _spans, "audit": _audit_entry, "dead letters": _dead_letter}[table]
             sink = new_sink(ClickHouse(settings))
-            yield Subject(sink, absent, good, bad if table == "traces" else b"\xff", stored)
+            yield Subject(sink, absent, good, bad if table in ("traces", "dead letters") else b"\xff", stored)
 
 
 @contextlib.asynccontextmanager
@@ -139,6 +148,7 @@ SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
     "clickhouse lineage": (LineageSink, lambda directory: _clickhouse(directory, "lineage")),
     "clickhouse traces": (ClickHouseSink, lambda directory: _clickhouse(directory, "traces")),
     "clickhouse audit": (ClickHouseSink, lambda directory: _clickhouse(directory, "audit")),
+    "clickhouse dead letters": (ClickHouseSink, lambda directory: _clickhouse(directory, "dead letters")),
     "marquez": (MarquezSink, _marquez),
 }
 

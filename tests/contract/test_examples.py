@@ -22,7 +22,8 @@ from lineagehub.contract.agent_states import AgentState
 from lineagehub.contract.alerts import AlertRecord
 from lineagehub.contract.audit import AuditEntry
 from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRecord, WebhooksRecord
-from lineagehub.contract.dead_letter import HEADER_REASON, DeadLetter
+from lineagehub.contract.dead_letter import HEADER_REASON, is_signed, read_dead_letter
+from lineagehub.contract.dead_letter_decision import Decision
 from lineagehub.contract.headers import ContentKind, derive_signing_key, read_headers
 from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key, webhooks_key
 from lineagehub.contract.lineage import find_faults
@@ -122,13 +123,31 @@ def test_a_control_record_is_what_its_key_says(example: Example) -> None:
 
 @examples_of("lineagehub-dead-letters")
 def test_a_dead_letter_keeps_the_record_and_says_why(example: Example) -> None:
-    ours = [name for name, _ in DeadLetter(Reason.UNSIGNED, "", "", "", 0, 0).to_headers()]
-    assert [name for name, _ in example.headers[: len(ours)]] == ours
+    letter, original = read_dead_letter(example.headers)
+    ours = letter.to_headers()
+    assert example.headers[: len(ours)] == ours
     reason = Reason(dict(example.headers)[HEADER_REASON].decode())
     if reason in UNVERIFIED_REASONS:
         assert example.key == OPERATOR_LANE.encode()
     else:
-        assert example.key == read_headers(example.headers[len(ours) :])[0].namespace.encode()
+        assert example.key == read_headers((name, value or b"") for name, value in original)[0].namespace.encode()
+
+
+@examples_of("lineagehub-dead-letters")
+def test_a_dead_letter_is_signed_by_the_hub(example: Example) -> None:
+    signing_key = derive_signing_key(example.secret_key, HUB_KEY_ID)
+    assert is_signed(signing_key, example.topic, example.key, example.headers, example.value or b"")
+
+
+@examples_of("lineagehub-dead-letter-decisions")
+def test_a_decision_is_signed_by_the_hub_under_its_own_id(example: Example) -> None:
+    decision = Decision.model_validate_json(example.value or b"")
+    envelope, signature = read_headers(example.headers)
+    assert example.key == decision.namespace.encode()
+    assert (envelope.namespace, envelope.event_id) == (decision.namespace, str(decision.id))
+    assert envelope.is_a(ContentKind.DEAD_LETTER_DECISION)
+    signing_key = derive_signing_key(example.secret_key, HUB_KEY_ID)
+    assert signature == envelope.signature(signing_key, example.topic, example.value or b"")
 
 
 @examples_of("lineagehub-usage")

@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import structlog
 
+from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.dead_letter import HEADER_NULL_VALUE, DeadLetter
+from lineagehub.contract.dead_letter import DeadLetter, signed_headers
+from lineagehub.contract.headers import BadEnvelope, read_headers
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.telemetry.redaction import redact_bytes
 from lineagehub_agents.delivery.records import Record, Rejected
 
 log = structlog.get_logger(__name__)
 
+MAXIMUM_ORIGINAL_HEADERS = 64
+
 
 class DeadLetters:
-    """Writes dead letters of one agent."""
+    """Writes dead letters of one agent, signed with the hub's key."""
 
-    def __init__(self, producer: Producer, topic: str, agent: str) -> None:
+    def __init__(self, producer: Producer, topic: str, agent: str, signing_key: bytes) -> None:
         self._producer = producer
         self._topic = topic
         self._agent = agent
+        self._signing_key = signing_key
 
     async def write(self, record: Record, rejection: Rejected) -> None:
         """Write one dead letter and wait for its acknowledgement.
@@ -29,15 +34,24 @@ class DeadLetters:
         """
         partition = record.partition
         letter = DeadLetter(
-            rejection.reason, rejection.detail, self._agent, partition.topic, partition.number, record.offset
+            rejection.reason,
+            rejection.detail,
+            self._agent,
+            partition.topic,
+            partition.number,
+            record.offset,
+            attempt=_attempt(record) if rejection.namespace else 1,
+            timestamp_ms=record.timestamp_ms,
+            key=record.key,
+            is_null=record.value is None,
         )
-        headers = letter.to_headers()
-        if record.value is None:
-            headers.append((HEADER_NULL_VALUE, b"1"))
+        lane, value = rejection.namespace or OPERATOR_LANE, record.value or b""
         # The value is kept as it is; an API key that stands in a header by mistake need not be.
-        headers = [(name, redact_bytes(value) if value else value) for name, value in (*headers, *record.headers[:64])]
-        lane = rejection.namespace or OPERATOR_LANE
-        await self._producer.send(self._topic, record.value or b"", key=lane.encode(), headers=headers)
+        ours = [(name, redact_bytes(text)) for name, text in letter.to_headers()]
+        # Kafka allows null header values, whatever the type says.
+        original = [(name, redact_bytes(text) if text else text) for name, text in record.headers]
+        headers = signed_headers(self._signing_key, self._topic, lane, ours, original[:MAXIMUM_ORIGINAL_HEADERS], value)
+        await self._producer.send(self._topic, value, key=lane.encode(), headers=headers)  # type: ignore[arg-type]  # Null values.
         log.warning(
             "A record was dead-lettered.",
             reason=rejection.reason.value,
@@ -46,3 +60,12 @@ class DeadLetters:
             partition=str(partition),
             offset=record.offset,
         )
+
+
+def _attempt(record: Record) -> int:
+    """Return which attempt a record was whose writer is proved: only the hub counts."""
+    try:
+        envelope, _ = read_headers(record.headers)
+    except BadEnvelope:
+        return 1
+    return envelope.attempt if envelope.key_id == HUB_KEY_ID else 1

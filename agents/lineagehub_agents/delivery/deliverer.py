@@ -280,7 +280,7 @@ class Deliverer:
                 raise Stuck(f"Records in a row could not be handled: {rejection.detail}")
             self._refusals.note(rejection.namespace)
         await self._retry(lambda: self.dead_letters.write(record, rejection), record.partition, assigned)
-        self.state.dead_lettered += 1
+        self.state.dead_letters[rejection.reason] += 1
 
     async def _retry(self, attempt: Callable[[], Awaitable[None]], partition: Partition, assigned: _Assigned) -> None:
         def note(error: Retryable) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
+from lineagehub.contract.reasons import Reason
 from lineagehub_agents.delivery.records import Partition, SinkBatch
 
 
@@ -14,7 +16,7 @@ class DeliveryState:
     delivered: int = 0
     delivered_rows: int = 0
     rendered_values: int = 0
-    dead_lettered: int = 0
+    dead_letters: Counter[Reason] = field(default_factory=Counter)
     faults: dict[Partition, str] = field(default_factory=dict)
 
     def note_delivered(self, batch: SinkBatch) -> None:
@@ -22,6 +24,11 @@ class DeliveryState:
         self.delivered += len(batch.records)
         self.delivered_rows += sum(checked.rows for checked in batch.records)
         self.rendered_values += sum(checked.rendered_values for checked in batch.records)
+
+    @property
+    def dead_lettered(self) -> int:
+        """How many records were dead-lettered, for whatever reason."""
+        return self.dead_letters.total()
 
     @property
     def fault(self) -> str:

@@ -39,11 +39,11 @@ class LineageProcessor:
         envelope = self._verifier.verify(record, ContentKind.OPENLINEAGE)
         value = record.value or b""
         retention_days = self._verifier.retention_days(envelope.namespace, Signal.LINEAGE)
-        if envelope.says(SOUND) and self._verifier.is_hub(envelope):
+        if envelope.says(SOUND) and self._verifier.is_validated(envelope):
             return CheckedRecord(record, value, envelope, retention_days)
         try:
             event = _decode(value)
-            if not self._verifier.is_hub(envelope):
+            if not self._verifier.is_validated(envelope):
                 _validate(event, record)
         except _UnfitEvent as unfit:
             raise Rejected(unfit.reason, str(unfit), envelope.namespace) from unfit

@@ -37,7 +37,7 @@ class TelemetryProcessor:
         """See Processor."""
         envelope = self._verifier.verify(record, self._kind)
         value = record.value or b""
-        if envelope.says(FLAT) and self._verifier.is_hub(envelope):
+        if envelope.says(FLAT) and self._verifier.is_validated(envelope):
             rows, rendered = self._outline.count_items(value), 0
         else:
             value, rows, rendered = self._without_trees(value, envelope.namespace)

@@ -16,6 +16,7 @@ from lineagehub.contract.control import DEFAULT_RETENTION_DAYS, ROLE_SCOPES, Sco
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.signals import Signal
+from lineagehub.contract.topics import SIGNALS_OF_TOPICS, TENANT_TOPICS
 from lineagehub.settings import AuditSettings, KafkaSettings
 from lineagehub_agents.delivery.records import Record, Rejected
 
@@ -41,7 +42,11 @@ class Verifier:
     ) -> None:
         self.audit_retention_days = audit_retention_days
         self._directory = directory
+        self.hub_signing_key = directory.hub_signing_key
         self._bound_topics = kafka.bound_topics
+        self._signals = {
+            name: SIGNALS_OF_TOPICS[topic.name] for topic in TENANT_TOPICS for name in kafka.broker_topics(topic)
+        }
         self._open_namespace = kafka.open_namespace if kafka.trust == "open" else ""
 
     def verify(self, record: Record, kind: ContentKind) -> Envelope:
@@ -87,6 +92,10 @@ class Verifier:
                 f"The topic takes {kind.value}, the record says {envelope.content_kind}.",
                 envelope.namespace,
             )
+        if envelope.attempt > 1 and not self.is_hub(envelope):
+            raise Rejected(
+                Reason.BAD_ENVELOPE, "Only the hub sends a record again, and counts how often.", envelope.namespace
+            )
         return envelope
 
     def retention_days(self, namespace: str, signal: Signal) -> int:
@@ -94,9 +103,22 @@ class Verifier:
         record = self._directory.namespaces.get(namespace)
         return record.retention_days_of(signal) if record else DEFAULT_RETENTION_DAYS
 
+    def days_of_dead_letters(self, namespace: str, topic: str) -> int:
+        """Return how long the namespace keeps dead letters of a topic: as long as what it should have become."""
+        signal = self._signals.get(topic)
+        return self.retention_days(namespace, signal) if signal else DEFAULT_RETENTION_DAYS
+
+    def takes(self, namespace: str, record: Record) -> bool:
+        """Whether what the broker took at the record's time is the namespace's that has this name now, if it has one."""
+        return self._directory.takes(namespace, _taken_at(record))
+
     def is_hub(self, envelope: Envelope) -> bool:
-        """Whether the hub's own web signed: then it has validated the value too."""
+        """Whether the hub itself signed."""
         return envelope.key_id == HUB_KEY_ID
+
+    def is_validated(self, envelope: Envelope) -> bool:
+        """Whether the hub's own web took it in: then it has validated the value, too. What it re-drives it has not."""
+        return self.is_hub(envelope) and envelope.attempt == 1
 
     def _verification_key(self, envelope: Envelope) -> VerificationKey:
         verification_key = self._directory.verification_key(envelope.key_id)

@@ -1,4 +1,4 @@
-"""Records that can never be delivered, whole, with the reason."""
+"""Records that can never be delivered, whole, with the reason; signed by the hub: only so a re-drive believes whose they are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DEAD_LETTERS = Topic(
     key="namespace, or _operator when nobody proved who wrote it",
     value="the original bytes; headers: contract/dead_letter.py",
     producers=("agents",),
-    consumers=("re-drive",),
+    consumers=("dead-letters",),
     partitions=4,
     config=log_topic_config(retention_days=30),
 )

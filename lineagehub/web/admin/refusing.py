@@ -20,6 +20,7 @@ _PROBLEMS: dict[type[refusals.Refusal], problems.Problem] = {
     refusals.RotationUnderway: problems.ROTATION_UNDERWAY,
     refusals.TooManyKeys: problems.TOO_MANY_KEYS,
     refusals.WebhookForbidden: problems.WEBHOOK_FORBIDDEN,
+    refusals.NotRedrivable: problems.NOT_REDRIVABLE,
 }
 
 

@@ -4,7 +4,24 @@ from __future__ import annotations
 
 from lineagehub.contract.control import Scope
 from lineagehub.contract.management import LimitsRequest, NamespaceFields, NewNamespace, WebhooksRequest
+from lineagehub.store.queries.dead_letters import DeadLetterDocument
 from lineagehub.web.admin.audit import AuditPage, AuditQuery, read_audit
+from lineagehub.web.admin.dead_letter_decisions import (
+    DropReceipt,
+    DropRequest,
+    RedriveReceipt,
+    RedriveRequest,
+    drop_dead_letters,
+    redrive_dead_letters,
+)
+from lineagehub.web.admin.dead_letters import (
+    OCTETS,
+    DeadLettersPage,
+    DeadLettersQuery,
+    dead_letter_content,
+    list_dead_letters,
+    show_dead_letter,
+)
 from lineagehub.web.admin.keys import (
     IssuedKey,
     KeyDocument,
@@ -40,7 +57,7 @@ from lineagehub.web.admin.webhooks import (
     set_webhooks,
     test_webhooks,
 )
-from lineagehub.web.endpoint import Endpoint, json_of
+from lineagehub.web.endpoint import Content, Endpoint, json_of
 from lineagehub.web.problems import (
     BAD_CURSOR,
     CONFIRMATION_REQUIRED,
@@ -49,9 +66,11 @@ from lineagehub.web.problems import (
     JSON_PROBLEMS,
     KEY_NOT_LIVE,
     LAST_OWNER,
+    LETTERS_BEHIND,
     NAMESPACE_BEING_DELETED,
     NAMESPACE_EXISTS,
     NOT_FOUND,
+    NOT_REDRIVABLE,
     PRECONDITION_FAILED,
     RATE_LIMITED,
     ROLE_TOO_HIGH,
@@ -66,6 +85,7 @@ from lineagehub.web.problems import (
 TAG = "Manage"
 
 _ONE = "/api/v1/namespaces/{name}"
+_LETTERS = f"{_ONE}/dead-letters"
 _KEY = f"{_ONE}/keys/{{kid}}"
 _CONDITIONAL = {IF_MATCH: IF_MATCH_HELP}
 _DOCUMENT = (*JSON_PROBLEMS, SCHEMA_INVALID, UNAVAILABLE)
@@ -274,5 +294,58 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         query=AuditQuery,
         responses={200: json_of(AuditPage)},
         problems=(BAD_CURSOR, INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        _LETTERS,
+        list_dead_letters,
+        "List the dead letters of a namespace: what could not be stored, and why.",
+        TAG,
+        scope=Scope.DEAD_LETTERS_READ,
+        query=DeadLettersQuery,
+        responses={200: json_of(DeadLettersPage)},
+        problems=(BAD_CURSOR, INVALID_PARAMETER, NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        f"{_LETTERS}/{{letter}}",
+        show_dead_letter,
+        "Read a dead letter, without its bytes.",
+        TAG,
+        scope=Scope.DEAD_LETTERS_READ,
+        responses={200: json_of(DeadLetterDocument)},
+        problems=(NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        f"{_LETTERS}/{{letter}}/content",
+        dead_letter_content,
+        "Read the bytes of a dead letter, as they came.",
+        TAG,
+        scope=Scope.DEAD_LETTERS_READ,
+        responses={200: Content((OCTETS,), description="The value of the record.")},
+        problems=(NOT_FOUND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        f"{_LETTERS}/redrive",
+        redrive_dead_letters,
+        "Send dead letters again, each at most three times.",
+        TAG,
+        scope=Scope.DEAD_LETTERS_WRITE,
+        request=json_of(RedriveRequest, "May be left out: all."),
+        responses={200: json_of(RedriveReceipt)},
+        problems=(*JSON_PROBLEMS, SCHEMA_INVALID, NOT_FOUND, NOT_REDRIVABLE, LETTERS_BEHIND, UNAVAILABLE),
+    ),
+    Endpoint(
+        "POST",
+        f"{_LETTERS}/drop",
+        drop_dead_letters,
+        "Drop dead letters: they are not open any more.",
+        TAG,
+        scope=Scope.DEAD_LETTERS_WRITE,
+        request=json_of(DropRequest, "May be left out: all."),
+        responses={200: json_of(DropReceipt)},
+        problems=(*_DOCUMENT, NOT_FOUND),
     ),
 )

@@ -380,6 +380,21 @@ async def test_all_that_a_tenant_has_goes_from_every_table_and_nothing_of_anothe
     assert await masked_rows(clickhouse, other) == len(tables)
 
 
+async def test_a_tenants_dead_letters_and_decisions_go_with_it_and_nothing_of_anothers(clickhouse: ClickHouse) -> None:
+    tenant, other = fresh("deletion"), fresh("deletion")
+    for one in (tenant, other):
+        for table, time, days in (
+            ("dead_letters", "DiedAt", "RetentionDays"),
+            ("dead_letter_decisions", "DecidedAt", "KeptDays"),
+        ):
+            await clickhouse.execute(
+                f"INSERT INTO {table} (Namespace, {time}, {days}) VALUES ({{ns:String}}, now64(3), 30)", {"ns": one}
+            )
+    assert await delete_tenant(clickhouse, tenant) == {"dead_letters": 1, "dead_letter_decisions": 1}
+    assert await delete_tenant(clickhouse, tenant) == {}
+    assert await delete_tenant(clickhouse, other) == {"dead_letters": 1, "dead_letter_decisions": 1}
+
+
 async def test_names_with_quotes_and_colons_are_values_and_never_part_of_the_statement(clickhouse: ClickHouse) -> None:
     tenant, name = fresh("deletion"), "o'hara\\:x' OR 1 = 1 --"
     await insert_together(clickhouse, tenant, [run_event("COMPLETE", 1, "odd", job=name, writes=[name]), *history()])

@@ -76,7 +76,8 @@ async def apply_and_wait(clickhouse: ClickHouse, *records: NamespaceRecord) -> l
 
 async def test_every_table_that_keeps_rows_for_a_time_belongs_to_one_signal(clickhouse: ClickHouse) -> None:
     rows = await clickhouse.select(
-        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree' AND name != 'audit_log' AND name IN"
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+        " AND name NOT IN ('audit_log', 'dead_letters') AND name IN"
         " (SELECT table FROM system.columns WHERE database = currentDatabase() AND name = 'RetentionDays')"
     )
     assert sorted(str(row["name"]) for row in rows) == sorted(table for _, table in TABLES)

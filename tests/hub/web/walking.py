@@ -19,8 +19,18 @@ from yarl import URL
 
 from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
 from lineagehub.contract.control import Role
+from lineagehub.contract.dead_letter import DeadLetter
+from lineagehub.contract.reasons import Reason
 from lineagehub.store.client import ClickHouse
-from lineagehub.store.landing import AUDIT_IN, LINEAGE_EVENTS_IN, OTLP_LOGS_IN, OTLP_METRICS_IN, OTLP_TRACES_IN
+from lineagehub.store.landing import (
+    AUDIT_IN,
+    DEAD_LETTERS_IN,
+    LINEAGE_EVENTS_IN,
+    OTLP_LOGS_IN,
+    OTLP_METRICS_IN,
+    OTLP_TRACES_IN,
+    encode_dead_letter,
+)
 from tests.hub.web.reading import store
 from tests.hub.web.running import RunningWeb
 from tests.hub.web.samples import run_event, trace_json
@@ -86,6 +96,11 @@ class Tenant:
         return {"namespace": f"postgres://{self.marker}:5432", "name": f"shop.{self.marker}"}
 
     @property
+    def letter_id(self) -> str:
+        """One of its dead letters; every tenant has one of this id."""
+        return self._letter(0).id
+
+    @property
     def words(self) -> tuple[str, ...]:
         """What no other tenant may ever see."""
         return (self.marker, self.run_id, self.trace_id, self.job_version, self.dataset_version)
@@ -121,6 +136,8 @@ class Tenant:
         await store(clickhouse, OTLP_TRACES_IN, [spans_of(service, spans)], self.namespace)
         await store(clickhouse, OTLP_LOGS_IN, [logs_of(service, logs)], self.namespace)
         await store(clickhouse, OTLP_METRICS_IN, [metrics_of(service, metrics)], self.namespace)
+        died = [encode_dead_letter(one, "", self.marker.encode()) for one in (self._letter(0), self._letter(1))]
+        await store(clickhouse, DEAD_LETTERS_IN, died, self.namespace)
         await store(clickhouse, AUDIT_IN, [self._entry(), self._entry()], self.namespace)
 
     def _events(self) -> Iterator[dict[str, Any]]:
@@ -140,6 +157,10 @@ class Tenant:
                 moment = datetime.fromtimestamp(self.at / 10**9 + second + day * 60, UTC).isoformat()
                 outputs = [{**self.orders, "facets": _facets(**facets)}]
                 yield run_event(eventType=kind, eventTime=moment, run=run, job=job, inputs=[source], outputs=outputs)
+
+    def _letter(self, offset: int) -> DeadLetter:
+        detail = f"what {self.marker}"
+        return DeadLetter(Reason.INVALID_JSON, detail, "lineage-store", "openlineage-events", 0, offset, timestamp_ms=1)
 
     def _entry(self) -> bytes:
         return (
@@ -215,6 +236,7 @@ def _path_value(tenant: Tenant, route: str, name: str) -> str:
         "source": f"source-{tenant.marker}",
         "slug": "not-found",
         "name": "start.js" if route.startswith("/docs") else tenant.namespace,
+        "letter": tenant.letter_id,
         "kid": tenant.kid,
         "key_id": tenant.kid,
     }
@@ -246,6 +268,8 @@ def _filter_value(tenant: Tenant, name: str) -> str:
         "q": tenant.marker,
         "withDownstream": "true",
         "action": "lineage.job.delete",
+        "reason": "invalid_json",
+        "state": "open",
         "actor": "Abcd1234",
     }
     return values.get(name, "")
@@ -275,6 +299,8 @@ def _body(method: str, route: str, operation: dict[str, Any], tenant: Tenant) ->
         "/api/v1/namespaces/{name}/keys/{kid}/rotate": {"overlap_seconds": 60},
         "/api/v1/namespaces/{name}/limits": {},
         "/api/v1/namespaces/{name}/webhooks": {"webhooks": []},
+        "/api/v1/namespaces/{name}/dead-letters/redrive": {"ids": [tenant.letter_id]},
+        "/api/v1/namespaces/{name}/dead-letters/drop": {"ids": [tenant.letter_id]},
     }
     if route not in bodies:
         raise Unmakeable(f"{method} {route}: tests/hub/web/walking.py has no body for it")
