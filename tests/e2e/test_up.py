@@ -106,7 +106,7 @@ def test_what_was_accepted_is_delivered_before_it_stops_and_kept_after_kill_9(tm
         old_key = first.api_key
         assert second.request("GET", "/api/v1/events/lineage", key=old_key).status == 200, "an earlier key stays valid"
         pids = children_of(second.process.pid)
-        assert len(pids) == 7
+        assert len(pids) == 8
         second.kill()
         wait_dead(pids, 10)
 
@@ -132,7 +132,7 @@ def test_a_clickhouse_of_the_users_is_migrated_filled_in_the_database_they_named
     with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
         with start_hub(tmp_path / "hub", "--clickhouse", theirs.url, settings=named) as hub:
             assert hub.ready["clickhouse"] == theirs.url
-            assert len(children_of(hub.process.pid)) == 6
+            assert len(children_of(hub.process.pid)) == 7
             assert hub.post_json("/api/v1/lineage", EVENT).status == 201
             wait_until(
                 lambda: hub.get(f"/api/v1/jobs/runs/{RUN_ID}").status == 200, 30, "the run in the user's ClickHouse"
