@@ -27,6 +27,7 @@ from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.contract.topics import TOPICS
+from lineagehub.contract.usage import decode_delta, decode_total, encode
 
 FOLDER = Path(contract.__path__[0]) / "examples"
 FILES = sorted(FOLDER.glob("*/*/*.json"))
@@ -129,13 +130,16 @@ def test_a_dead_letter_keeps_the_record_and_says_why(example: Example) -> None:
 
 @examples_of("lineagehub-usage")
 def test_usage_is_keyed_by_namespace_day_and_signal(example: Example) -> None:
-    value = json.loads(example.value or b"")
-    assert example.key == f"{value['namespace']}|{value['day']}|{value['signal']}".encode()
+    total = decode_total(example.value or b"")
+    assert example.key == total.key
+    assert encode(total) == example.value
 
 
 @examples_of("lineagehub-usage-deltas")
 def test_deltas_are_keyed_by_namespace(example: Example) -> None:
-    assert example.key == json.loads(example.value or b"")["namespace"].encode()
+    delta = decode_delta(example.value or b"")
+    assert example.key == delta.namespace.encode()
+    assert encode(delta) == example.value
 
 
 @examples_of("lineagehub-audit")
