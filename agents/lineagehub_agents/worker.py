@@ -15,8 +15,11 @@ from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import CONTROL
+from lineagehub.contract.topics import CONTROL, USAGE
 from lineagehub.errors import ConfigurationError
+from lineagehub.quota.daily import DailyQuota
+from lineagehub.quota.limits import limits_by_name
+from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import KafkaSettings, Settings
 from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON, FlowApp
 from lineagehub_agents.flows import FLOWS, Flow
@@ -26,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 15.0
 WATCH_SECONDS = 1.0
+USAGE_SECONDS = 5.0
+"""How long a start waits to know what is used. Without, nothing is over quota."""
 
 
 def find_flows(names: Sequence[str]) -> list[Flow]:
@@ -48,16 +53,23 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     directory = Directory(Sealer(settings.require_secret_key()))
     control_view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     producer = Producer(settings.kafka)
-    apps = [FlowApp(flow, settings, directory, producer) for flow in flows]
+    book = UsageBook()
+    usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
+    quota = DailyQuota(book, limits_by_name(directory), lambda: usage_view.is_complete)
+    apps = [FlowApp(flow, settings, directory, producer, quota) for flow in flows]
     operations = OperationsServer(apps, control_view, settings.agents)
     stop = _stop_on_signals()
     await producer.start()
     await control_view.start()
+    if any(route.metered for flow in flows for route in flow.routes):
+        await usage_view.start()
     url = await operations.start()
     try:
         if not await _until_first(control_view.wait_complete(None), stop):
             return 0
         _warn_of_unknown_namespaces(settings.kafka, directory)
+        if any(route.metered for flow in flows for route in flow.routes):
+            await _until_first(usage_view.wait_complete(USAGE_SECONDS), stop)
         for app in apps:
             # Joining waits for the broker, for the group and for the topics: as long as it takes, unless we are to stop.
             if not await _until_first(app.start(), stop):
@@ -72,7 +84,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
             await _until_first(asyncio.sleep(WATCH_SECONDS), stop)
         return 0
     finally:
-        await _stop_all(apps, control_view, producer, operations)
+        await _stop_all(apps, (control_view, usage_view), producer, operations)
 
 
 def _warn_of_unknown_namespaces(kafka: KafkaSettings, directory: Directory) -> None:
@@ -110,13 +122,14 @@ async def _until_first(work: Coroutine[None, None, object], stop: asyncio.Event)
 
 
 async def _stop_all(
-    apps: Sequence[FlowApp], control_view: CompactedView, producer: Producer, operations: OperationsServer
+    apps: Sequence[FlowApp], views: Sequence[CompactedView], producer: Producer, operations: OperationsServer
 ) -> None:
     try:
         async with asyncio.timeout(STOP_SECONDS):
             for app in apps:
                 await app.stop()
-            await control_view.stop()
+            for view in views:
+                await view.stop()
             await producer.stop()
             await operations.stop()
     except TimeoutError:

@@ -20,7 +20,15 @@ from pathlib import Path
 
 from lineagehub.broker.backlog import wait_delivered
 from lineagehub.broker.topics import apply_topics
-from lineagehub.contract.topics import AUDIT, OPENLINEAGE_EVENTS, OTEL_LOGS, OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.contract.topics import (
+    AUDIT,
+    OPENLINEAGE_EVENTS,
+    OTEL_LOGS,
+    OTEL_METRICS,
+    OTEL_SPANS,
+    USAGE_DELTAS,
+    Topic,
+)
 from lineagehub.embedded.broker import broker_command
 from lineagehub.embedded.control_seed import issue_keys, replay
 from lineagehub.embedded.data_directory import DataDirectory
@@ -43,6 +51,7 @@ AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "lineage-store": (OPENLINEAGE_EVENTS,),
     "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "audit": (AUDIT,),
+    "quota": (USAGE_DELTAS,),
     "marquez": (OPENLINEAGE_EVENTS,),
 }
 """What each agent must have delivered before a stop: the topics of its flow."""
@@ -177,7 +186,7 @@ class Stack:
 
     async def _start_services(self) -> None:
         agent_settings = self._agent_settings()
-        names = ["lineage-store", "telemetry-store", "audit", *(["marquez"] if self._options.marquez else [])]
+        names = ["lineage-store", "telemetry-store", "audit", "quota", *(["marquez"] if self._options.marquez else [])]
         self._services = [
             self._child("web", ["-m", "lineagehub", "serve", "--json"], self._web_settings()),
             *(self._child(name, ["-m", "lineagehub", "agent", name, "--json"], agent_settings) for name in names),

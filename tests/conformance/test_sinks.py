@@ -36,6 +36,7 @@ from lineagehub.store.landing import AUDIT_IN, OTLP_TRACES_IN
 from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.marquez import StrictMarquez, start_strict_marquez
+from tests.support.signing import Tenancy
 
 
 @dataclass
@@ -218,5 +219,5 @@ def test_every_sink_of_the_flows_and_of_the_folder_is_a_subject() -> None:
     found = pkgutil.walk_packages(sinks.__path__, f"{sinks.__name__}.")
     modules = [importlib.import_module(module.name) for module in found]
     in_folder = {value for module in modules for value in vars(module).values() if hasattr(value, "maximum_records")}
-    in_flows: set[object] = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
+    in_flows: set[object] = {type(route.sink(settings, Tenancy().directory)) for flow in FLOWS for route in flow.routes}
     assert in_folder == in_flows == {kind for kind, _ in SUBJECTS.values()}

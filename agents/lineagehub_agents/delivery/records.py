@@ -117,6 +117,18 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class RecognisesRepeats(Protocol):
+    """A sink that keeps the events of one id once, and can tell before it takes them which ones it has."""
+
+    async def repeats_among(self, records: Sequence[CheckedRecord]) -> frozenset[int]:
+        """Return the offsets of those, of one partition in offset order, whose event it has, or that come earlier among them.
+
+        Raises errors.Retryable.
+        """
+        ...
+
+
+@runtime_checkable
 class MeasuredSink(Protocol):
     """A sink that has metrics of its own: a collector, as Prometheus' client means it. operations.py registers it."""
 

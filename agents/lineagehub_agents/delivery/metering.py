@@ -1,0 +1,77 @@
+"""Metering: what each batch held of each namespace, written before its offsets are committed; and what is over quota, diverted.
+
+`deltas_of` counts, purely; a `Metering` is what the Deliverer writes with (usage.py has the one on Kafka). A flow whose records are
+counted elsewhere (marquez), or are nobody's (audit), has none.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Protocol
+
+from lineagehub.contract.signals import Signal
+from lineagehub.contract.usage import DAY_MS, Counts, UsageDelta, day_of
+from lineagehub_agents.delivery.checked_batch import CheckedBatch
+from lineagehub_agents.delivery.records import CheckedRecord, Record
+
+Diverts = Callable[[CheckedRecord], bool]
+
+_STORED, _DUPLICATE, _DEAD, _OVER, _BYTES = range(5)
+
+
+class Metering(Protocol):
+    """Where a Deliverer's counts go, and who is over quota."""
+
+    signal: Signal
+
+    def gate(self) -> Diverts:
+        """Return what tells of each record of one batch, in order, whether it is over its namespace's quota."""
+        ...
+
+    async def divert(self, record: Record, namespace: str) -> None:
+        """Write a record that is over quota to its topic, acknowledged. Raises Retryable. May be repeated."""
+        ...
+
+    async def write(self, deltas: Sequence[UsageDelta]) -> None:
+        """Write what a batch held, acknowledged. Raises Retryable. May be repeated: the offsets tell."""
+        ...
+
+
+def deltas_of(batch: CheckedBatch, signal: Signal, refused: Collection[int] = ()) -> list[UsageDelta]:
+    """Return what a batch held, by namespace and day. `refused`: offsets of its records that ended as dead letters after all."""
+    tallies: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
+    repeated, diverted = batch.range.repeated, batch.range.diverted
+    for checked in batch.records:
+        record = checked.record
+        tally = tallies[checked.envelope.namespace, record.timestamp_ms // DAY_MS]
+        if refused and record.offset in refused:
+            tally[_DEAD] += checked.rows
+        elif repeated and record.offset in repeated:
+            tally[_DUPLICATE] += checked.rows
+            continue
+        else:
+            tally[_STORED] += checked.rows
+        tally[_BYTES] += record.size
+    for left in batch.left_out:
+        tally = tallies[left.namespace, left.record.timestamp_ms // DAY_MS]
+        if left.record.offset in diverted:
+            tally[_OVER] += left.events
+        else:
+            tally[_DEAD] += left.events
+            tally[_BYTES] += left.record.size
+    partition, offsets = batch.partition, batch.range
+    return [
+        UsageDelta(
+            namespace,
+            day_of(day * DAY_MS),
+            signal,
+            partition.topic,
+            partition.number,
+            offsets.first,
+            offsets.last,
+            batch.first_timestamp_ms,
+            Counts(*tally),
+        )
+        for (namespace, day), tally in tallies.items()
+    ]
