@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "namespaces": "List, make, change and delete namespaces.",
     "keys": "List, make, rotate and revoke a namespace's keys.",
     "limits": "Show and set what a namespace may use.",
+    "usage": "Show what a namespace has sent, by day and signal.",
     "apply": "Bring namespaces and limits to what a file declares.",
     "audit": "Show who did what in a namespace, and what was denied.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",

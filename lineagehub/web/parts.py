@@ -20,6 +20,7 @@ from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.daily import DailyQuota
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
@@ -41,6 +42,8 @@ class Parts:
     control: ControlPlane
     audit: AuditLog
     purger: NamespacePurger
+    usage_view: CompactedView
+    quota: DailyQuota
     people: People | None = None
     """None where no OpenID issuer is set."""
 

@@ -20,10 +20,13 @@ from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import AUDIT
+from lineagehub.contract.topics import AUDIT, USAGE
 from lineagehub.management.control_journal import journal_append
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.daily import DailyQuota
+from lineagehub.quota.limits import limits_by_name
+from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.web.app import Parts, create_app
@@ -108,11 +111,25 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         purger = NamespacePurger(settings.kafka, control, writer, audit)
-        for part in (control, purger):
+        book = UsageBook()
+        usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
+        quota = DailyQuota(book, limits_by_name(control.directory), lambda: usage_view.is_complete)
+        for part in (control, purger, usage_view):
             await part.start()
             stack.push_async_callback(part.stop)
         yield Parts(
-            producer, control.directory, control.view, sealer, clickhouse, writer, control, audit, purger, people
+            producer=producer,
+            directory=control.directory,
+            control_view=control.view,
+            sealer=sealer,
+            clickhouse=clickhouse,
+            clickhouse_writer=writer,
+            control=control,
+            audit=audit,
+            purger=purger,
+            usage_view=usage_view,
+            quota=quota,
+            people=people,
         )
 
 

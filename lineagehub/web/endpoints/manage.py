@@ -32,6 +32,7 @@ from lineagehub.web.admin.namespaces import (
     read_namespace,
 )
 from lineagehub.web.admin.targets import IF_MATCH, IF_MATCH_HELP
+from lineagehub.web.admin.usage import UsageQuery, UsageReport, read_usage
 from lineagehub.web.endpoint import Endpoint, json_of
 from lineagehub.web.problems import (
     BAD_CURSOR,
@@ -191,6 +192,17 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         headers=_CONDITIONAL,
         responses={200: json_of(LimitsDocument)},
         problems=(*_TARGET, *_DOCUMENT, INVALID_PARAMETER, PRECONDITION_FAILED),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/usage",
+        read_usage,
+        "Read what a namespace has sent, by day and signal, and how much of its limit that is.",
+        TAG,
+        scope=Scope.NAMESPACE_READ,
+        query=UsageQuery,
+        responses={200: json_of(UsageReport)},
+        problems=(*_TARGET, INVALID_PARAMETER),
     ),
     Endpoint(
         "DELETE",
