@@ -7,11 +7,14 @@ nor repetition (migrations/0009), so their insert has no token and may hold the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
-from lineagehub_agents.delivery.records import SinkBatch
+from lineagehub_agents.delivery.records import CheckedRecord, SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
+from lineagehub_agents.sinks.lineage.repeats import Repeats
 
 
 class LineageSink:
@@ -22,6 +25,7 @@ class LineageSink:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
         self._derived = JoinedInserts(self._insert_derived)
+        self._repeats = Repeats(clickhouse)
 
     async def start(self) -> None:
         """See Sink."""
@@ -33,6 +37,10 @@ class LineageSink:
         await self._derived.insert(rows)
         settings = insert_settings(LINEAGE_RAW_IN, batch.token)
         await self._clickhouse.insert(LINEAGE_RAW_IN.name, "Protobuf", rows, settings)
+
+    async def repeats_among(self, records: Sequence[CheckedRecord]) -> frozenset[int]:
+        """See RecognisesRepeats."""
+        return await self._repeats.among(records)
 
     async def close(self) -> None:
         """See Sink."""
