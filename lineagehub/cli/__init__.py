@@ -40,6 +40,7 @@ COMMANDS: dict[str, str] = {
     "keys": "List, make, rotate and revoke a namespace's keys.",
     "limits": "Show and set what a namespace may use.",
     "usage": "Show what a namespace has sent, by day and signal.",
+    "over-quota": "Send again what was over quota.",
     "apply": "Bring namespaces and limits to what a file declares.",
     "audit": "Show who did what in a namespace, and what was denied.",
     "lineage": "Delete a namespace's jobs, datasets and OpenLineage namespaces.",
@@ -81,7 +82,7 @@ def _application(words: list[str]) -> typer.Typer:
     asked = next((word for word in words if not word.startswith("-")), "")
     for name, summary in COMMANDS.items():
         if name == asked:
-            command = importlib.import_module(f"lineagehub.cli.{name}").command
+            command = importlib.import_module(f"lineagehub.cli.{name.replace('-', '_')}").command
             if isinstance(command, typer.Typer):
                 application.add_typer(command, name=name, help=summary)
             else:

@@ -16,34 +16,41 @@ HEADER_AGENT = "oq-agent"
 HEADER_TOPIC = "oq-topic"
 HEADER_PARTITION = "oq-partition"
 HEADER_OFFSET = "oq-offset"
+HEADER_EVENTS = "oq-events"
+HEADER_KEY = "oq-key"
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an over-quota record lay."""
+    """Where an over-quota record lay, under which key, and how many events it holds."""
 
     topic: str
     partition: int
     offset: int
+    events: int
+    key: bytes
 
 
-def over_quota_headers(agent: str, topic: str, partition: int, offset: int) -> list[tuple[str, bytes]]:
+def over_quota_headers(agent: str, origin: Origin) -> list[tuple[str, bytes]]:
     """Return the headers to put before the original ones."""
     return [
         (HEADER_REASON, Reason.OVER_QUOTA.value.encode()),
         (HEADER_AGENT, agent.encode()),
-        (HEADER_TOPIC, topic.encode()),
-        (HEADER_PARTITION, str(partition).encode()),
-        (HEADER_OFFSET, str(offset).encode()),
+        (HEADER_TOPIC, origin.topic.encode()),
+        (HEADER_PARTITION, str(origin.partition).encode()),
+        (HEADER_OFFSET, str(origin.offset).encode()),
+        (HEADER_EVENTS, str(origin.events).encode()),
+        (HEADER_KEY, origin.key),
     ]
 
 
 def origin_of(headers: Iterable[tuple[str, bytes]]) -> tuple[Origin, list[tuple[str, bytes]]]:
     """Return where a record lay, and its original headers. Raises ValueError for a record that no agent wrote."""
-    ours = dict(over_quota_headers("", "", 0, 0))
+    ours = [name for name, _ in over_quota_headers("", Origin("", 0, 0, 0, b""))]
     given = list(headers)
     first, rest = given[: len(ours)], given[len(ours) :]
-    if [name for name, _ in first] != list(ours):
+    if [name for name, _ in first] != ours:
         raise ValueError("It does not begin with the headers of an over-quota record.")
-    values = {name: value.decode() for name, value in first}
-    return Origin(values[HEADER_TOPIC], int(values[HEADER_PARTITION]), int(values[HEADER_OFFSET])), rest
+    values = dict(first)
+    partition, offset, events = (int(values[name]) for name in (HEADER_PARTITION, HEADER_OFFSET, HEADER_EVENTS))
+    return Origin(values[HEADER_TOPIC].decode(), partition, offset, events, values[HEADER_KEY]), rest

@@ -43,7 +43,7 @@ def test_topics() -> None:
 
 
 def test_commands() -> None:
-    assert _files(lineagehub.cli) == set(lineagehub.cli.COMMANDS)
+    assert _files(lineagehub.cli) == {name.replace("-", "_") for name in lineagehub.cli.COMMANDS}
 
 
 def test_transports() -> None:

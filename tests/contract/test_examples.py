@@ -25,6 +25,7 @@ from lineagehub.contract.headers import ContentKind, derive_signing_key, read_he
 from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
+from lineagehub.contract.over_quota import origin_of
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.contract.topics import TOPICS
 from lineagehub.contract.usage import decode_delta, decode_total, encode
@@ -170,6 +171,9 @@ def test_a_forwarded_event_is_keyed_by_namespace_and_event_id_and_says_how_it_st
 
 
 @examples_of("lineagehub-over-quota")
-def test_an_over_quota_record_keeps_its_signature(example: Example) -> None:
-    envelope, _ = read_headers(example.headers)
+def test_an_over_quota_record_says_where_it_lay_and_keeps_its_signature(example: Example) -> None:
+    origin, original = origin_of(example.headers)
+    assert (origin.topic, origin.events) == ("openlineage-events", 1)
+    assert origin.key == lineage_key(json.loads(example.value or b""))
+    envelope, _ = read_headers(original)
     assert example.key == envelope.namespace.encode()

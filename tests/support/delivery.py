@@ -15,6 +15,7 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.metering import Diverts
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
@@ -308,9 +309,9 @@ class RecordingMetering:
 
         return diverts
 
-    async def divert(self, record: Record, namespace: str) -> None:
+    async def divert(self, left: LeftOut) -> None:
         """See Metering."""
-        await self._effect(lambda: self._world.diverted.add((record.partition, record.offset)))
+        await self._effect(lambda: self._world.diverted.add((left.record.partition, left.record.offset)))
 
     async def write(self, deltas: Sequence[UsageDelta]) -> None:
         """See Metering."""

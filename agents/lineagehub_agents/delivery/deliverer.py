@@ -8,6 +8,7 @@ sink; what it does raise must end the process (app.py), because Kafka then redel
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -262,7 +263,7 @@ class Deliverer:
         divert = self.metering.divert
         for left in checked.left_out:
             if left.record.offset in checked.range.diverted:
-                await self._retry(lambda left=left: divert(left.record, left.namespace), checked.partition, assigned)  # type: ignore[misc]
+                await self._retry(functools.partial(divert, left), checked.partition, assigned)
 
     async def _count(self, checked: CheckedBatch, assigned: _Assigned, refused: Collection[int] = ()) -> None:
         """Say what a batch held, once all of it is where it belongs. `refused`: offsets of its records that the sink did not take."""

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from lineagehub.contract.signals import Signal
 from lineagehub.contract.usage import DAY_MS, Counts, UsageDelta, day_of
-from lineagehub_agents.delivery.checked_batch import CheckedBatch
-from lineagehub_agents.delivery.records import CheckedRecord, Record
+from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
+from lineagehub_agents.delivery.records import CheckedRecord
 
 Diverts = Callable[[CheckedRecord], bool]
 
@@ -29,7 +29,7 @@ class Metering(Protocol):
         """Return what tells of each record of one batch, in order, whether it is over its namespace's quota."""
         ...
 
-    async def divert(self, record: Record, namespace: str) -> None:
+    async def divert(self, left: LeftOut) -> None:
         """Write a record that is over quota to its topic, acknowledged. Raises Retryable. May be repeated."""
         ...
 

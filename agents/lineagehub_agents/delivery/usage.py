@@ -13,12 +13,13 @@ import structlog
 
 from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.over_quota import over_quota_headers
+from lineagehub.contract.over_quota import Origin, over_quota_headers
 from lineagehub.contract.signals import Signal
 from lineagehub.contract.usage import DAY_MS, UsageDelta, day_of, encode
 from lineagehub.quota.daily import DailyQuota
+from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.metering import Diverts
-from lineagehub_agents.delivery.records import CheckedRecord, Record
+from lineagehub_agents.delivery.records import CheckedRecord
 
 log = structlog.get_logger(__name__)
 
@@ -61,13 +62,13 @@ class KafkaMetering:
 
         return diverts
 
-    async def divert(self, record: Record, namespace: str) -> None:
+    async def divert(self, left: LeftOut) -> None:
         """See Metering."""
+        record, namespace = left.record, left.namespace
         partition = record.partition
-        headers = over_quota_headers(self._agent, partition.topic, partition.number, record.offset)
-        await self._producer.send(
-            self._topics.over_quota, record.value, key=namespace.encode(), headers=[*headers, *record.headers[:64]]
-        )
+        origin = Origin(partition.topic, partition.number, record.offset, left.events, record.key or b"")
+        headers = [*over_quota_headers(self._agent, origin), *record.headers[:64]]
+        await self._producer.send(self._topics.over_quota, record.value, key=namespace.encode(), headers=headers)
         log.info("A record is over quota.", namespace=namespace, partition=str(partition), offset=record.offset)
 
     async def write(self, deltas: Sequence[UsageDelta]) -> None:

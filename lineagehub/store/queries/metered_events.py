@@ -1,4 +1,4 @@
-"""Which events of a batch are stored already, by their ids. Asked by the lineage-store agent before it inserts; never on a tenant's behalf."""
+"""Which events of a batch are stored already, by their ids. Asked by the lineage-store agent, never for a tenant."""
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
