@@ -54,12 +54,17 @@ class DailyQuota:
         limit_of: Callable[[str], DayLimit],
         is_known: Callable[[], bool],
         replicas: Callable[[], int] = lambda: 1,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`limit_of` gives a namespace's limit, `is_known` tells whether the book is whole, `replicas` how many processes decide."""
+        """`limit_of` gives a namespace's limit, `is_known` tells whether the book is whole, `replicas` how many processes decide.
+
+        `clock`: monotonic seconds.
+        """
         self.book = book
         self.limit_of = limit_of
         self.is_known = is_known
         self._replicas = replicas
+        self._clock = clock
         self._written: dict[str, dict[str, deque[_Written]]] = defaultdict(lambda: defaultdict(deque))
         self._uncounted: defaultdict[tuple[str, str], int] = defaultdict(int)
 
@@ -90,7 +95,7 @@ class DailyQuota:
         """Count events that stand at an offset of a partition (`topic:partition`), until the totals do."""
         if not events or offset <= self.book.counted_to(namespace, place):
             return
-        now = time.monotonic()
+        now = self._clock()
         entries = self._written[namespace][place]
         self._uncounted[namespace, day] += events
         if entries and entries[-1].day == day and now - entries[-1].began < JOINED_SECONDS:
