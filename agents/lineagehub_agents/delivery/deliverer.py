@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import structlog
@@ -212,30 +212,15 @@ class Deliverer:
                 left_out.append(LeftOut(record, verdict.envelope.namespace, verdict.rows))
             elif record.offset not in decided.excluded:
                 checked.append(verdict)
-        repeated = decided.repeated if batch.replayed else await self._repeats(partition, checked, assigned)
         await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in rejected)
         excluded = decided.excluded | {record.offset for record, _ in rejected}
         return CheckedBatch(
             partition,
-            BatchRange(batch.first, batch.last, excluded, frozenset(diverted), repeated),
+            BatchRange(batch.first, batch.last, excluded, frozenset(diverted)),
             tuple(checked),
             batch.records[0].timestamp_ms if batch.records else 0,
             tuple(left_out) if self.metering else (),
         )
-
-    async def _repeats(
-        self, partition: Partition, checked: Sequence[CheckedRecord], assigned: _Assigned
-    ) -> frozenset[int]:
-        if not checked or self.metering is None or not isinstance(self.sink, RecognisesRepeats):
-            return frozenset()
-        sink, found = self.sink, frozenset[int]()
-
-        async def ask() -> None:
-            nonlocal found
-            found = await sink.repeats_among(checked)
-
-        await self._retry(ask, partition, assigned)
-        return found
 
     def _verdict(self, record: Record) -> CheckedRecord | Rejected:
         try:
@@ -269,9 +254,13 @@ class Deliverer:
         """Say what a batch held, once all of it is where it belongs. `refused`: offsets of its records that the sink did not take."""
         if self.metering is None:
             return
-        write = self.metering.write
-        deltas = deltas_of(checked, self.metering.signal, refused)
-        await self._retry(lambda: write(deltas), checked.partition, assigned)
+        metering, sink, batch = self.metering, self.sink, checked.batch
+
+        async def count() -> None:
+            new = await sink.count_new(batch) if isinstance(sink, RecognisesRepeats) and batch.records else None
+            await metering.write(deltas_of(checked, metering.signal, refused, new))
+
+        await self._retry(count, checked.partition, assigned)
 
     async def _send(self, checked: CheckedBatch, assigned: _Assigned) -> None:
         batch = checked.batch

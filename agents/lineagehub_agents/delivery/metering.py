@@ -7,13 +7,13 @@ counted elsewhere (marquez), or are nobody's (audit), has none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from lineagehub.contract.signals import Signal
 from lineagehub.contract.usage import DAY_MS, Counts, UsageDelta, day_of
 from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
-from lineagehub_agents.delivery.records import CheckedRecord
+from lineagehub_agents.delivery.records import CheckedRecord, NewEvents
 
 Diverts = Callable[[CheckedRecord], bool]
 
@@ -38,21 +38,25 @@ class Metering(Protocol):
         ...
 
 
-def deltas_of(batch: CheckedBatch, signal: Signal, refused: Collection[int] = ()) -> list[UsageDelta]:
-    """Return what a batch held, by namespace and day. `refused`: offsets of its records that ended as dead letters after all."""
+def deltas_of(
+    batch: CheckedBatch, signal: Signal, refused: Collection[int] = (), new: NewEvents | None = None
+) -> list[UsageDelta]:
+    """Return what a batch held, by namespace and day. `refused`: offsets of its records that ended as dead letters after all.
+
+    `new`: which of those taken were not there before, where the sink can tell; the others are duplicates.
+    """
     tallies: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    repeated, diverted = batch.range.repeated, batch.range.diverted
+    diverted = batch.range.diverted
     for checked in batch.records:
         record = checked.record
         tally = tallies[checked.envelope.namespace, record.timestamp_ms // DAY_MS]
         if refused and record.offset in refused:
             tally[_DEAD] += checked.rows
-        elif repeated and record.offset in repeated:
-            tally[_DUPLICATE] += checked.rows
-            continue
         else:
             tally[_STORED] += checked.rows
         tally[_BYTES] += record.size
+    if new is not None:
+        _tell_duplicates(tallies, new, batch, refused)
     for left in batch.left_out:
         tally = tallies[left.namespace, left.record.timestamp_ms // DAY_MS]
         if left.record.offset in diverted:
@@ -75,3 +79,17 @@ def deltas_of(batch: CheckedBatch, signal: Signal, refused: Collection[int] = ()
         )
         for (namespace, day), tally in tallies.items()
     ]
+
+
+def _tell_duplicates(
+    tallies: Mapping[tuple[str, int], list[int]], new: NewEvents, batch: CheckedBatch, refused: Collection[int]
+) -> None:
+    for key, tally in tallies.items():
+        events, size = new.get(key, (0, 0))
+        tally[_DUPLICATE] = tally[_STORED] - events
+        tally[_STORED] = events
+        tally[_BYTES] = size
+    for checked in batch.records if refused else ():
+        if checked.record.offset in refused:
+            key = checked.envelope.namespace, checked.record.timestamp_ms // DAY_MS
+            tallies[key][_BYTES] += checked.record.size

@@ -27,30 +27,29 @@ log = structlog.get_logger(__name__)
 MAXIMUM_RANGE = 10_000
 """Offsets in one range. With two bits each they are 2,500 bytes, 3,336 as base64: within Kafka's 4,096 bytes of metadata."""
 
-_EXCLUDED, _DIVERTED, _REPEATED = 1, 2, 3
+_EXCLUDED, _DIVERTED = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRange:
     """Offsets `first` to `last` (inclusive), and what was decided about them before the sink saw any.
 
-    Those `excluded` are dead letters and those `diverted` are over quota: they are not in the batch. Those `repeated` are: the sink
-    had their events before. Decided once and kept here, so that a batch that is delivered again is counted as it was the first time.
+    Those `excluded` are dead letters and those `diverted` are over quota: they are not in the batch. Decided once and kept here, so that
+    a batch that is delivered again goes, and is counted, as it was the first time.
     """
 
     first: int
     last: int
     excluded: frozenset[int] = frozenset()
     diverted: frozenset[int] = frozenset()
-    repeated: frozenset[int] = frozenset()
 
     def to_text(self) -> str:
         """Return the range as text of at most 3.4 kB."""
         text = f"1:{self.first}:{self.last}"
-        if not self.excluded | self.diverted | self.repeated:
+        if not self.excluded | self.diverted:
             return text
         fates = bytearray((self.last - self.first) // 4 + 1)
-        for fate, offsets in ((_EXCLUDED, self.excluded), (_DIVERTED, self.diverted), (_REPEATED, self.repeated)):
+        for fate, offsets in ((_EXCLUDED, self.excluded), (_DIVERTED, self.diverted)):
             for offset in offsets:
                 position = offset - self.first
                 fates[position // 4] |= fate << 2 * (position % 4)
@@ -69,10 +68,12 @@ class BatchRange:
             return None
         if not 0 <= first <= last < first + MAXIMUM_RANGE:
             return None
-        decided: dict[int, set[int]] = {_EXCLUDED: set(), _DIVERTED: set(), _REPEATED: set()}
+        decided: dict[int, set[int]] = {_EXCLUDED: set(), _DIVERTED: set()}
         for place, four in enumerate(fates):
             for position in range(4) if four else ():
                 if fate := four >> 2 * position & 3:
+                    if fate not in decided:
+                        return None
                     decided[fate].add(first + 4 * place + position)
         if any(offset > last for offsets in decided.values() for offset in offsets):
             return None
@@ -80,7 +81,7 @@ class BatchRange:
 
     def part(self, first: int, last: int) -> BatchRange:
         """Return the range of these of its offsets."""
-        decided = (self.excluded, self.diverted, self.repeated)
+        decided = (self.excluded, self.diverted)
         return BatchRange(
             first, last, *(frozenset(offset for offset in offsets if first <= offset <= last) for offsets in decided)
         )

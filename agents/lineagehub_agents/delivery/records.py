@@ -116,12 +116,16 @@ class Sink(Protocol):
         ...
 
 
+NewEvents = dict[tuple[str, int], tuple[int, int]]
+"""By namespace and day since the epoch: events, and their bytes."""
+
+
 @runtime_checkable
 class RecognisesRepeats(Protocol):
-    """A sink that keeps the events of one id once, and can tell before it takes them which ones it has."""
+    """A sink that keeps the events of one id once, and can tell which batch brought the first copy."""
 
-    async def repeats_among(self, records: Sequence[CheckedRecord]) -> frozenset[int]:
-        """Return the offsets of those, of one partition in offset order, whose event it has, or that come earlier among them.
+    async def count_new(self, batch: SinkBatch) -> NewEvents:
+        """Return how many events of a batch that it has taken were not there before. It says the same whenever it is asked.
 
         Raises errors.Retryable.
         """

@@ -1,4 +1,4 @@
-"""Repeats: which events of a batch are counted as duplicates, asked of the real store."""
+"""Repeats: how many events of a batch are new, asked of the real store; the others are counted as duplicates."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
-from lineagehub_agents.sinks.lineage.repeats import RECOGNISED_MS
 from lineagehub_agents.sinks.lineage.sink import LineageSink
 
+from lineagehub.contract.usage import DAY_MS
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.deletion import delete_tenant
+from lineagehub.store.queries.metered_events import RECOGNISED_MS
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.delivery import checked
 
@@ -59,77 +60,83 @@ def ids(count: int) -> list[str]:
     return [uuid.uuid4().hex for _ in range(count)]
 
 
-async def store(sink: LineageSink, records: list[CheckedRecord]) -> None:
-    """Store a batch."""
-    await sink.send(SinkBatch(uuid.uuid4().hex, tuple(records)))
+async def new(sink: LineageSink, records: list[CheckedRecord], stored: bool = True) -> int:
+    """Store a batch, and return how many of its events are new."""
+    one = SinkBatch(
+        f"{records[0].record.partition}:{records[0].record.offset}@{records[0].record.timestamp_ms}", tuple(records)
+    )
+    if stored:
+        await sink.send(one)
+    counted = await sink.count_new(one)
+    size = records[0].record.size
+    assert all(total == events * size for events, total in counted.values())
+    return sum(events for events, _ in counted.values())
 
 
-async def test_what_is_stored_is_a_repeat_also_for_a_worker_that_has_just_started(
+async def test_what_is_stored_is_a_repeat_in_whatever_partition_and_in_whichever_life(
     sink: LineageSink, settings: ClickHouseSettings
 ) -> None:
-    known, new = ids(5), ids(5)
-    assert await sink.repeats_among(batch(known)) == frozenset()
-    await store(sink, batch(known))
+    known, others = ids(5), ids(5)
+    assert await new(sink, batch(known)) == 5
+    mixed = [event for pair in zip(known, others, strict=True) for event in pair]
     fresh = LineageSink(ClickHouse(settings))
     await fresh.start()
     try:
-        mixed = [event for pair in zip(known, new, strict=True) for event in pair]
-        assert await fresh.repeats_among(batch(mixed, first=100)) == {100, 102, 104, 106, 108}
+        assert await new(fresh, batch(mixed, first=100, partition=1)) == 5
     finally:
         await fresh.close()
 
 
-async def test_the_first_of_two_in_a_batch_is_new_and_the_second_a_repeat(sink: LineageSink) -> None:
-    (event,) = ids(1)
-    assert await sink.repeats_among(batch([event, event, event], first=7)) == {8, 9}
-
-
-async def test_what_another_partition_is_about_to_store_is_a_repeat_and_what_is_read_again_is_none(
-    sink: LineageSink,
+async def test_the_answer_stays_the_same_whatever_comes_later_and_however_it_is_merged(
+    sink: LineageSink, settings: ClickHouseSettings
 ) -> None:
+    events = ids(20)
+    first, again = batch(events, first=1_000), batch(events[:10], first=1_020)
+    assert (await new(sink, first), await new(sink, again)) == (20, 0)
+    async with ClickHouse(settings) as clickhouse:
+        for table in ("metered_events", "lineage_events"):
+            await clickhouse.execute(f"OPTIMIZE TABLE {table} FINAL")
+    assert (await new(sink, first, stored=False), await new(sink, again, stored=False)) == (20, 0)
+    assert (await new(sink, first), await new(sink, again)) == (20, 0), "delivered again, under the same tokens"
+
+
+async def test_the_first_of_three_in_a_batch_is_new(sink: LineageSink) -> None:
     (event,) = ids(1)
-    assert await sink.repeats_among(batch([event], partition=1)) == frozenset()
-    assert await sink.repeats_among(batch([event], partition=2, first=40)) == {40}
-    assert await sink.repeats_among(batch([event], partition=1)) == frozenset()
+    assert await new(sink, batch([event, event, event], first=2_007)) == 1
 
 
 async def test_another_namespaces_event_of_the_same_id_is_no_repeat(sink: LineageSink) -> None:
     (event,) = ids(1)
-    await store(sink, batch([event]))
-    assert await sink.repeats_among(batch([event], namespace="finance")) == frozenset()
+    assert await new(sink, batch([event], first=3_000)) == 1
+    assert await new(sink, batch([event], first=3_001, namespace="finance")) == 1
 
 
 async def test_after_seven_days_an_event_is_new_again(sink: LineageSink) -> None:
-    (event,) = ids(1)
-    await store(sink, batch([event]))
-    for later, repeats in ((RECOGNISED_MS - 1, {9}), (RECOGNISED_MS + 1, set())):
-        assert await sink.repeats_among(batch([event], first=9, at_ms=NOW_MS + later)) == repeats
+    recent, old = ids(2)
+    for event, first, later, expected in ((recent, 4_000, RECOGNISED_MS - 1, 0), (old, 4_100, RECOGNISED_MS + 1, 1)):
+        assert await new(sink, batch([event], first, at_ms=NOW_MS - later)) == 1
+        assert await new(sink, batch([event], first + 1)) == expected
 
 
-async def test_more_ids_than_one_statement_takes_are_all_asked_for(sink: LineageSink) -> None:
-    many = ids(7_000)
-    await store(sink, batch(many[::2]))
-    assert await sink.repeats_among(batch(many)) == set(range(0, 7_000, 2))
+async def test_a_batch_over_midnight_is_counted_by_day(sink: LineageSink) -> None:
+    midnight_ms = NOW_MS // DAY_MS * DAY_MS
+    records = [*batch(ids(3), 5_000, at_ms=midnight_ms - 1), *batch(ids(4), 5_003, at_ms=midnight_ms)]
+    one = SinkBatch("over midnight", tuple(records))
+    await sink.send(one)
+    today = NOW_MS // DAY_MS
+    size = records[0].record.size
+    counted = await sink.count_new(one)
+    assert {key: events for key, (events, _) in counted.items()} == {
+        ("analytics", today - 1): 3,
+        ("analytics", today): 4,
+    }
+    assert sum(total for _, total in counted.values()) == sum(one.record.size for one in records)
+    assert size > 0
 
 
 async def test_the_ids_of_a_deleted_tenant_are_gone(sink: LineageSink, settings: ClickHouseSettings) -> None:
     (event,) = ids(1)
-    await store(sink, batch([event], namespace="leaving"))
+    assert await new(sink, batch([event], first=6_000, namespace="leaving")) == 1
     async with ClickHouse(settings) as clickhouse:
         await delete_tenant(clickhouse, "leaving")
-    assert await sink.repeats_among(batch([event], first=9, namespace="leaving")) == frozenset()
-
-
-async def test_the_question_reads_a_few_granules_and_not_the_table(
-    sink: LineageSink, settings: ClickHouseSettings
-) -> None:
-    await store(sink, batch(ids(6_000), namespace="granules"))
-    async with ClickHouse(settings) as clickhouse:
-        rows = await clickhouse.select(
-            "EXPLAIN indexes = 1 SELECT EventId FROM metered_events WHERE (Namespace, EventId) IN"
-            " (SELECT pair.1, pair.2 FROM (SELECT arrayJoin(arrayZip({namespaces:Array(String)}, {ids:Array(String)})) AS pair))",
-            {"namespaces": ["granules"], "ids": ids(1)},
-        )
-    granules = [str(row["explain"]).split()[-1] for row in rows if "Granules" in str(row["explain"])]
-    read, of = map(int, granules[-1].split("/"))
-    assert read <= 3 < 20 < of or read == 0
+    assert await new(sink, batch([event], first=6_001, namespace="leaving")) == 1

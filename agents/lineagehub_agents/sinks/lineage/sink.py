@@ -7,14 +7,12 @@ nor repetition (migrations/0009), so their insert has no token and may hold the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
-from lineagehub_agents.delivery.records import CheckedRecord, SinkBatch
+from lineagehub.store.queries.metered_events import StoredRange, count_new_events
+from lineagehub_agents.delivery.records import NewEvents, SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
-from lineagehub_agents.sinks.lineage.repeats import Repeats
 
 
 class LineageSink:
@@ -25,7 +23,6 @@ class LineageSink:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
         self._derived = JoinedInserts(self._insert_derived)
-        self._repeats = Repeats(clickhouse)
 
     async def start(self) -> None:
         """See Sink."""
@@ -38,9 +35,12 @@ class LineageSink:
         settings = insert_settings(LINEAGE_RAW_IN, batch.token)
         await self._clickhouse.insert(LINEAGE_RAW_IN.name, "Protobuf", rows, settings)
 
-    async def repeats_among(self, records: Sequence[CheckedRecord]) -> frozenset[int]:
-        """See RecognisesRepeats."""
-        return await self._repeats.among(records)
+    async def count_new(self, batch: SinkBatch) -> NewEvents:
+        """See RecognisesRepeats. ClickHouse knows them by what they are stored by: namespace, event time and event id."""
+        first, last = batch.records[0].record, batch.records[-1].record
+        times = [checked.record.timestamp_ms for checked in batch.records]
+        stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times))
+        return await count_new_events(self._clickhouse, stored)
 
     async def close(self) -> None:
         """See Sink."""
