@@ -15,7 +15,7 @@ from lineagehub.contract.usage import DAY_MS
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.deletion import delete_tenant
-from lineagehub.store.queries.metered_events import RECOGNISED_MS
+from lineagehub.store.metered_events import RECOGNISED_MS
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.delivery import checked
 

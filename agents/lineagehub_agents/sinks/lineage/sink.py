@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
-from lineagehub.store.queries.metered_events import StoredRange, count_new_events
+from lineagehub.store.metered_events import StoredRange, count_new_events
 from lineagehub_agents.delivery.records import NewEvents, SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
