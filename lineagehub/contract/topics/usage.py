@@ -1,4 +1,4 @@
-"""Absolute usage and verdict of each namespace, day and signal; also how far it is counted, so that the topic is the quota agent's table."""
+"""Absolute usage and verdict of each namespace, day and signal, with how far it is counted: the quota agent's table, too."""
 
 from __future__ import annotations
 
