@@ -47,7 +47,7 @@ def _refusal(data: Path, *arguments: str) -> tuple[int, str]:
 
 def test_the_ready_line_holds_exactly_what_is_promised(hub: Hub) -> None:
     assert list(hub.ready) == ["url", "namespace", "api_key", "operator_key", "kafka", "clickhouse", "pids"]
-    assert list(hub.ready["pids"]) == ["web", "lineage-store", "telemetry-store", "audit"]
+    assert list(hub.ready["pids"]) == ["web", "lineage-store", "telemetry-store", "audit", "quota"]
     assert hub.ready["namespace"] == "demo"
 
 
