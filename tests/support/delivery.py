@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -300,14 +300,15 @@ class RecordingMetering:
         self._world = world
         self._commit = commit
 
-    def gate(self) -> Diverts:
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[Diverts]:
         """See Metering."""
 
         def diverts(checked: CheckedRecord) -> bool:
             self._world.asked += 1
             return checked.value == OVER and self._world.asked % 2 == 0
 
-        return diverts
+        yield diverts
 
     async def divert(self, left: LeftOut) -> None:
         """See Metering."""

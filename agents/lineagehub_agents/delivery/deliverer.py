@@ -11,6 +11,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +22,7 @@ from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
 from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.losses import LossWatch
-from lineagehub_agents.delivery.metering import Metering, deltas_of
+from lineagehub_agents.delivery.metering import Diverts, Metering, deltas_of
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
 from lineagehub_agents.delivery.records import (
     CheckedRecord,
@@ -180,22 +181,30 @@ class Deliverer:
             await self.group.rewind(partition, expected)
         try:
             for batch in assigned.batcher.take_batches():
-                checked = await self._check(partition, batch, assigned)
-                # A replayed range is sent as it was recorded: its token names it.
-                for part in [checked] if batch.replayed else checked.cut(self.limits.rows):
-                    if part.records or part.left_out:
-                        await self._record_range(part, assigned)
-                        await self._divert(part, assigned)
-                        await (self._send(part, assigned) if part.records else self._count(part, assigned))
-                    assigned.delivered_to = part.range.last + 1
+                with self._gate(batch) as diverts:
+                    checked = await self._check(partition, batch, assigned, diverts)
+                    # A replayed range is sent as it was recorded: its token names it.
+                    for part in [checked] if batch.replayed else checked.cut(self.limits.rows):
+                        await self._deliver_part(part, assigned)
             assigned.interrupted = False
         except AssignmentLost as lost:
             log.info("A batch is left to the partition's next owner.", partition=str(partition), detail=str(lost))
 
-    async def _check(self, partition: Partition, batch: RawBatch, assigned: _Assigned) -> CheckedBatch:
+    async def _deliver_part(self, part: CheckedBatch, assigned: _Assigned) -> None:
+        if part.records or part.left_out:
+            await self._record_range(part, assigned)
+            await self._divert(part, assigned)
+            await (self._send(part, assigned) if part.records else self._count(part, assigned))
+        assigned.delivered_to = part.range.last + 1
+
+    def _gate(self, batch: RawBatch) -> AbstractContextManager[Diverts | None]:
+        return self.metering.gate() if self.metering and not batch.replayed else nullcontext()
+
+    async def _check(
+        self, partition: Partition, batch: RawBatch, assigned: _Assigned, diverts: Diverts | None
+    ) -> CheckedBatch:
         """Judge the records of a batch. What was decided about one that is delivered again stands, whatever would be decided now."""
         decided = batch.replayed or BatchRange(batch.first, batch.last)
-        diverts = self.metering.gate() if self.metering and not batch.replayed else None
         checked: list[CheckedRecord] = []
         left_out: list[LeftOut] = []
         rejected: list[tuple[Record, Rejected]] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lineagehub.contract.signals import Signal
@@ -25,8 +26,11 @@ class Metering(Protocol):
 
     signal: Signal
 
-    def gate(self) -> Diverts:
-        """Return what tells of each record of one batch, in order, whether it is over its namespace's quota."""
+    def gate(self) -> AbstractContextManager[Diverts]:
+        """Give what tells of each record of one batch, in order, whether it is over its namespace's quota.
+
+        Until the end of the block, when the batch is counted, others know what it lets in.
+        """
         ...
 
     async def divert(self, left: LeftOut) -> None:

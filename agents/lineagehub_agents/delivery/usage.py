@@ -6,7 +6,9 @@ Only records that came straight to Kafka are diverted: what the web signed it le
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
@@ -42,8 +44,10 @@ class KafkaMetering:
         self._quota = quota
         self._agent = agent
 
-    def gate(self) -> Diverts:
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[Diverts]:
         """See Metering."""
+        let_in: defaultdict[tuple[str, str], int] = defaultdict(int)
         rooms: dict[tuple[str, int], float] = {}
 
         def diverts(checked: CheckedRecord) -> bool:
@@ -58,9 +62,16 @@ class KafkaMetering:
                 rooms[key] = room
                 return True
             rooms[key] = room - checked.rows
+            day = day_of(key[1] * DAY_MS)
+            self._quota.reserve(key[0], day, checked.rows)
+            let_in[key[0], day] += checked.rows
             return False
 
-        return diverts
+        try:
+            yield diverts
+        finally:
+            for (namespace, day), events in let_in.items():
+                self._quota.release(namespace, day, events)
 
     async def divert(self, left: LeftOut) -> None:
         """See Metering."""
