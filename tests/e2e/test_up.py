@@ -129,7 +129,7 @@ def test_a_clickhouse_of_the_users_is_migrated_filled_and_left_running(tmp_path:
     with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
         with start_hub(tmp_path / "hub", "--clickhouse", theirs.url) as hub:
             assert hub.ready["clickhouse"] == theirs.url
-            assert len(children_of(hub.process.pid)) == 5
+            assert len(children_of(hub.process.pid)) == 6
             assert hub.post_json("/api/v1/lineage", EVENT).status == 201
             wait_until(
                 lambda: hub.get(f"/api/v1/jobs/runs/{RUN_ID}").status == 200, 30, "the run in the user's ClickHouse"
