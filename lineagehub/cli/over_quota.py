@@ -51,7 +51,7 @@ async def _redrive(namespace: str, ignore_quota: bool) -> dict[str, int]:
     from lineagehub.broker.producer import Producer
     from lineagehub.contract.topics import USAGE
     from lineagehub.contract.usage import day_of
-    from lineagehub.management.redrive import Redriver
+    from lineagehub.management.over_quota_redrive import Redriver
     from lineagehub.quota.daily import DailyQuota
     from lineagehub.quota.limits import limits_by_name
     from lineagehub.quota.usage_book import UsageBook
