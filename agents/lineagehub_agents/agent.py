@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.producer import Producer
+from lineagehub.quota.daily import DailyQuota
 from lineagehub.settings import Settings
 
 
@@ -23,6 +24,7 @@ class AgentParts:
     directory: Directory
     sealer: Sealer
     producer: Producer
+    quota: DailyQuota
 
 
 class TopicHealth(NamedTuple):

@@ -17,7 +17,7 @@ NewAgent = Callable[[AgentParts], Agent]
 
 
 def _new_flow(flow: Flow, parts: AgentParts) -> Agent:
-    return FlowApp(flow, parts.settings, parts.directory, parts.producer)
+    return FlowApp(flow, parts.settings, parts.directory, parts.producer, parts.quota)
 
 
 AGENTS: Mapping[str, NewAgent] = {

@@ -21,15 +21,18 @@ from faust.types import EventT, StreamT
 from lineagehub.auth.directory import Directory
 from lineagehub.broker.connection import tls_context
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import DEAD_LETTERS
+from lineagehub.contract.topics import DEAD_LETTERS, OVER_QUOTA, USAGE_DELTAS
+from lineagehub.quota.daily import DailyQuota
 from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
 from lineagehub_agents.agent import TopicHealth
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
 from lineagehub_agents.delivery.intake import Intake
+from lineagehub_agents.delivery.metering import Metering
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
-from lineagehub_agents.delivery.records import Partition, Processor, Record, Sink
-from lineagehub_agents.flows import Flow
+from lineagehub_agents.delivery.records import Partition, Record, Sink
+from lineagehub_agents.delivery.usage import KafkaMetering, UsageTopics
+from lineagehub_agents.flows import Flow, Route
 from lineagehub_agents.kafka_transport import Transport
 from lineagehub_agents.processors.verification import Verifier
 
@@ -52,8 +55,12 @@ class FlowApp:
     name. They share the route's sink.
     """
 
-    def __init__(self, flow: Flow, settings: Settings, directory: Directory, producer: Producer) -> None:
+    def __init__(
+        self, flow: Flow, settings: Settings, directory: Directory, producer: Producer, quota: DailyQuota
+    ) -> None:
         self.flow = flow
+        self._producer = producer
+        self._quota = quota
         self._settings = settings
         self._scratch = tempfile.TemporaryDirectory(prefix=f"lineagehub-{flow.name}-")
         self._app = _new_app(flow.name, settings.kafka, settings.agents, self._scratch.name)
@@ -70,10 +77,10 @@ class FlowApp:
         self.sinks: list[Sink] = []
         self.deliverers: dict[str, Deliverer] = {}
         for route in flow.routes:
-            sink = route.sink(settings)
+            sink = route.sink(settings, directory)
             self.sinks.append(sink)
             for topic in (route.topic.name, *settings.kafka.broker_topics(route.topic)[1:]):
-                self.deliverers[topic] = self._new_deliverer(sink, route.processor(verifier), ranges, dead_letters)
+                self.deliverers[topic] = self._new_deliverer(sink, route, verifier, ranges, dead_letters)
                 self._add_agent(topic)
 
     async def start(self) -> None:
@@ -127,16 +134,26 @@ class FlowApp:
     def _broker_name(self, topic: str) -> str:
         return self._settings.kafka.topic_names.get(topic, topic)
 
-    def _new_deliverer(self, sink: Sink, processor: Processor, ranges: Ranges, dead_letters: DeadLetters) -> Deliverer:
+    def _new_deliverer(
+        self, sink: Sink, route: Route, verifier: Verifier, ranges: Ranges, dead_letters: DeadLetters
+    ) -> Deliverer:
         agents = self._settings.agents
         return Deliverer(
             group=self._transport,
             ranges=ranges,
             sink=sink,
-            processor=processor,
+            processor=route.processor(verifier),
             dead_letters=dead_letters,
             limits=BatchLimits(agents.batch_records, agents.batch_bytes, agents.batch_rows, agents.stuck_after_seconds),
+            metering=self._metering(route),
         )
+
+    def _metering(self, route: Route) -> Metering | None:
+        if route.metered is None:
+            return None
+        kafka = self._settings.kafka
+        topics = UsageTopics(kafka.topic_name(USAGE_DELTAS), kafka.topic_name(OVER_QUOTA))
+        return KafkaMetering(route.metered, self._producer, topics, self._quota, self.flow.name)
 
     def _add_agent(self, topic: str) -> None:
         agents = self._settings.agents

@@ -15,12 +15,16 @@ from lineagehub.auth.directory import Directory
 from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import AGENT_STATES, CONTROL
+from lineagehub.contract.topics import AGENT_STATES, CONTROL, USAGE
 from lineagehub.errors import ConfigurationError
+from lineagehub.quota.daily import DailyQuota
+from lineagehub.quota.limits import limits_by_name
+from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import KafkaSettings, Settings
 from lineagehub_agents.agent import Agent, AgentParts
 from lineagehub_agents.agents import AGENTS, NewAgent
 from lineagehub_agents.app import EXIT_MUST_NOT_GO_ON
+from lineagehub_agents.flows import FLOWS
 from lineagehub_agents.operations import OperationsServer
 from lineagehub_agents.reporting import StateReporter
 
@@ -28,6 +32,8 @@ log = structlog.get_logger(__name__)
 
 STOP_SECONDS = 15.0
 WATCH_SECONDS = 1.0
+USAGE_SECONDS = 5.0
+"""How long a start waits to know what is used. Without, nothing is over quota."""
 
 
 def find_agents(names: Sequence[str]) -> list[NewAgent]:
@@ -50,19 +56,27 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     directory = Directory(sealer)
     control_view = CompactedView(settings.kafka, settings.kafka.topic_name(CONTROL), directory.apply)
     producer = Producer(settings.kafka)
-    parts = AgentParts(settings, directory, sealer, producer)
+    book = UsageBook()
+    usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
+    quota = DailyQuota(book, limits_by_name(directory), lambda: usage_view.is_complete)
+    parts = AgentParts(settings, directory, sealer, producer, quota)
     agents = [make(parts) for make in makers]
     operations = OperationsServer(agents, control_view, settings.agents)
     reporter = StateReporter(agents, producer, settings.kafka.topic_name(AGENT_STATES), settings.agents.replica_id)
     stop = _stop_on_signals()
     await producer.start()
     await control_view.start()
+    meters = any(route.metered for flow in FLOWS if flow.name in names for route in flow.routes)
+    if meters:
+        await usage_view.start()
     url = await operations.start()
     try:
         if not await _until_first(control_view.wait_complete(None), stop):
             return 0
         _warn_of_unknown_namespaces(settings.kafka, directory)
         await reporter.start()
+        if meters:
+            await _until_first(usage_view.wait_complete(USAGE_SECONDS), stop)
         for agent in agents:
             # Joining waits for the broker, for the group and for the topics: as long as it takes, unless we are to stop.
             if not await _until_first(agent.start(), stop):
@@ -77,7 +91,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
             await _until_first(asyncio.sleep(WATCH_SECONDS), stop)
         return 0
     finally:
-        await _stop_all(agents, reporter, control_view, producer, operations)
+        await _stop_all(agents, reporter, (control_view, usage_view), producer, operations)
 
 
 def _warn_of_unknown_namespaces(kafka: KafkaSettings, directory: Directory) -> None:
@@ -117,7 +131,7 @@ async def _until_first(work: Coroutine[None, None, object], stop: asyncio.Event)
 async def _stop_all(
     agents: Sequence[Agent],
     reporter: StateReporter,
-    control_view: CompactedView,
+    views: Sequence[CompactedView],
     producer: Producer,
     operations: OperationsServer,
 ) -> None:
@@ -126,7 +140,8 @@ async def _stop_all(
             for agent in agents:
                 await agent.stop()
             await reporter.stop()
-            await control_view.stop()
+            for view in views:
+                await view.stop()
             await producer.stop()
             await operations.stop()
     except TimeoutError:

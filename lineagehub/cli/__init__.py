@@ -40,6 +40,8 @@ COMMANDS: dict[str, str] = {
     "namespaces": "List, make, change and delete namespaces.",
     "keys": "List, make, rotate and revoke a namespace's keys.",
     "limits": "Show and set what a namespace may use.",
+    "usage": "Show what a namespace has sent, by day and signal.",
+    "over-quota": "Send again what was over quota.",
     "webhooks": "Show, set and try where a namespace's alerts go.",
     "apply": "Bring namespaces and limits to what a file declares.",
     "audit": "Show who did what in a namespace, and what was denied.",

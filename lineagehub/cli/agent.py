@@ -11,7 +11,9 @@ from lineagehub.errors import ConfigurationError
 
 
 def command(
-    names: list[str] = typer.Argument(help="lineage-store, telemetry-store, audit, dead-letters, marquez, alerts."),
+    names: list[str] = typer.Argument(
+        help="lineage-store, telemetry-store, audit, quota, dead-letters, marquez, alerts."
+    ),
     json_output: bool = typer.Option(False, "--json", help="Print one JSON line with the operations URL when started."),
 ) -> None:
     """Example: lineagehub agent lineage-store telemetry-store"""

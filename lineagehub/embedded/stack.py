@@ -28,6 +28,7 @@ from lineagehub.contract.topics import (
     OTEL_LOGS,
     OTEL_METRICS,
     OTEL_SPANS,
+    USAGE_DELTAS,
     Topic,
 )
 from lineagehub.embedded.broker import broker_command
@@ -52,6 +53,7 @@ AGENT_TOPICS: dict[str, tuple[Topic, ...]] = {
     "lineage-store": (OPENLINEAGE_EVENTS,),
     "telemetry-store": (OTEL_SPANS, OTEL_METRICS, OTEL_LOGS),
     "audit": (AUDIT,),
+    "quota": (USAGE_DELTAS,),
     "marquez": (OPENLINEAGE_EVENTS,),
     # Last, as it reads what all of them write.
     "dead-letters": (DEAD_LETTERS, DEAD_LETTER_DECISIONS),

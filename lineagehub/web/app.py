@@ -19,6 +19,7 @@ from lineagehub.settings import Settings
 from lineagehub.telemetry.metrics import Metrics
 from lineagehub.web.admin.creation_rate import CREATION_RATES, CreationRates
 from lineagehub.web.bodies import BODIES, Bodies
+from lineagehub.web.daily_quota import QuotaDoor, quota_headers
 from lineagehub.web.denials import DENIALS, Denials
 from lineagehub.web.endpoint import ROUTES
 from lineagehub.web.endpoints import ENDPOINTS
@@ -66,7 +67,8 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[BODIES] = Bodies(
         settings.web.in_flight_bytes, settings.web.body_timeout_seconds, metrics.in_flight_bytes
     )
-    application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics)
+    door = QuotaDoor(parts.quota)
+    application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics, door)
     application[CREATION_RATES] = CreationRates()
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
@@ -77,6 +79,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[OPENAPI] = openapi_document(ENDPOINTS)
     application.on_response_prepare.append(security_headers(settings.web.hsts_seconds))
     application.on_response_prepare.append(tell_rate_limits)
+    application.on_response_prepare.append(quota_headers(door))
     application[ROUTES] = {
         application.router.add_route(endpoint.method, _any_name(endpoint.path), endpoint.handler): endpoint
         for endpoint in ENDPOINTS

@@ -20,6 +20,7 @@ from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.daily import DailyQuota
 from lineagehub.quota.rate_limiter import RateLimiter
 from lineagehub.quota.replicas import Replicas
 from lineagehub.settings import Settings
@@ -45,6 +46,8 @@ class Parts:
     purger: NamespacePurger
     replicas: Replicas
     rate_limiter: RateLimiter
+    usage_view: CompactedView
+    quota: DailyQuota
     people: People | None = None
     """None where no OpenID issuer is set."""
 

@@ -59,6 +59,9 @@ class ProblemDocument(BaseModel):
     reason: str = Field(description="The problem as one closed word, the same as in metrics and dead letters.")
     request_id: str = Field(description="Stands in the hub's log, too.")
     errors: list[FieldProblem] = []
+    limit: int | None = Field(None, description="In `quota-exceeded` only: events a day.")
+    used: int | None = Field(None, description="In `quota-exceeded` only: events charged so far, as this hub knows.")
+    resets_at: str | None = Field(None, description="In `quota-exceeded` only: the next midnight of UTC.")
 
 
 class Refused(Exception):
@@ -66,6 +69,7 @@ class Refused(Exception):
 
     `retry_after_seconds` and `headers` go into the answer; `close` ends the connection. `denied` says, for the audit log only, that the
     refusal denies something to the caller, and why: for an answer that must not say so itself, such as 404 for what is another's.
+    `members` are more members of the document.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Refused(Exception):
         headers: Mapping[str, str] | None = None,
         close: bool = False,
         denied: str = "",
+        members: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(detail)
         self.problem = problem
@@ -86,6 +91,7 @@ class Refused(Exception):
         self.headers = dict(headers or {})
         self.close = close
         self.denied = denied
+        self.members = dict(members or {})
         if problem.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_seconds is None:
             self.retry_after_seconds = RETRY_AFTER_SECONDS
 
@@ -278,6 +284,12 @@ RATE_LIMITED = Problem(
 )
 THROTTLED = replace(RATE_LIMITED, status=503)
 """The same, where clients drop data on 429."""
+QUOTA_EXCEEDED = Problem(
+    "quota-exceeded",
+    429,
+    "The namespace has used its events of the day",
+    "Send the same request again after Retry-After, or ask the operator for a higher limit; the day ends at 00:00 UTC.",
+)
 OVERLOADED = Problem(
     "overloaded", 503, "The hub holds as many bodies as it may", "Send the same request again after Retry-After."
 )
@@ -356,6 +368,7 @@ PROBLEMS: tuple[Problem, ...] = (
     WEBHOOK_FORBIDDEN,
     QUERY_TOO_BIG,
     RATE_LIMITED,
+    QUOTA_EXCEEDED,
     OVERLOADED,
     UNAVAILABLE,
     STORE_BEHIND,

@@ -20,12 +20,15 @@ from lineagehub.auth.sealing import Sealer
 from lineagehub.broker.audit import AuditLog
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
-from lineagehub.contract.topics import AUDIT
+from lineagehub.contract.topics import AUDIT, USAGE
 from lineagehub.management.control_journal import journal_append
 from lineagehub.management.control_plane import ControlPlane
 from lineagehub.management.namespace_purge import NamespacePurger
+from lineagehub.quota.daily import DailyQuota
+from lineagehub.quota.limits import limits_by_name
 from lineagehub.quota.rate_limiter import RateLimiter
 from lineagehub.quota.replicas import Replicas
+from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.web.app import Parts, create_app
@@ -111,22 +114,28 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         purger = NamespacePurger(settings.kafka, control, writer, audit)
         replicas = Replicas(settings.kafka, producer)
-        for part in (control, purger, replicas):
+        book = UsageBook()
+        usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
+        limits = limits_by_name(control.directory)
+        quota = DailyQuota(book, limits, lambda: usage_view.is_complete, replicas=replicas.count)
+        for part in (control, purger, replicas, usage_view):
             await part.start()
             stack.push_async_callback(part.stop)
         yield Parts(
-            producer,
-            control.directory,
-            control.view,
-            sealer,
-            clickhouse,
-            writer,
-            control,
-            audit,
-            purger,
-            replicas,
-            RateLimiter(control.directory, replicas.count),
-            people,
+            producer=producer,
+            directory=control.directory,
+            control_view=control.view,
+            sealer=sealer,
+            clickhouse=clickhouse,
+            clickhouse_writer=writer,
+            control=control,
+            audit=audit,
+            purger=purger,
+            replicas=replicas,
+            rate_limiter=RateLimiter(control.directory, replicas.count),
+            usage_view=usage_view,
+            quota=quota,
+            people=people,
         )
 
 

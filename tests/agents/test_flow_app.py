@@ -34,6 +34,7 @@ from lineagehub.errors import Retryable
 from lineagehub.settings import AgentsSettings, MarquezSettings, Settings
 from tests.support.broker import EmbeddedBroker
 from tests.support.proxy import Proxy, proxied_broker
+from tests.support.quotas import nobody_over_quota
 from tests.support.records import read_records, write_with_header_name
 from tests.support.signing import Tenancy, Writer
 from tests.support.waiting import wait_until_async
@@ -100,8 +101,8 @@ class Running:
 
     def new_app(self) -> FlowApp:
         """Return another life of the same flow, on the same sink."""
-        flow = Flow("flow-under-test", (Route(OTEL_SPANS, traces_processor, lambda _: self.sink),))
-        return FlowApp(flow, self.settings, self.tenancy.directory, self.producer)
+        flow = Flow("flow-under-test", (Route(OTEL_SPANS, traces_processor, lambda *_: self.sink),))
+        return FlowApp(flow, self.settings, self.tenancy.directory, self.producer, nobody_over_quota())
 
     async def send(self, count: int, writer: Writer | None = None) -> list[str]:
         """Write signed records; return their event ids."""
@@ -193,7 +194,7 @@ async def test_the_topics_of_a_route_share_marquezs_lanes_and_its_metrics(runnin
     kafka = running.settings.kafka.model_copy(update={"bound_topics": bound})
     settings = Settings(kafka=kafka, marquez=MarquezSettings(url="http://127.0.0.1:5000"))
     flow = next(flow for flow in FLOWS if flow.name == "marquez")
-    app = FlowApp(flow, settings, running.tenancy.directory, running.producer)
+    app = FlowApp(flow, settings, running.tenancy.directory, running.producer, nobody_over_quota())
     try:
         assert list(app.deliverers) == ["openlineage-events", "openlineage-events.b", "openlineage-events.a"]
         assert {id(deliverer.sink) for deliverer in app.deliverers.values()} == {id(app.sinks[0])}

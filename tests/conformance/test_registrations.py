@@ -23,6 +23,7 @@ from lineagehub.contract.topics import TOPICS
 from lineagehub.embedded.stack import AGENT_TOPICS
 from lineagehub.settings import MarquezSettings, Settings
 from lineagehub.web.endpoints import ENDPOINTS
+from tests.support.signing import Tenancy
 
 
 def _files(package: ModuleType) -> set[str]:
@@ -52,7 +53,7 @@ def test_transports() -> None:
 def test_sinks() -> None:
     """A sink is a file, or a folder of files when it has several jobs."""
     settings = Settings(marquez=MarquezSettings(url="http://127.0.0.1:1"))
-    sinks = [type(route.sink(settings)).__module__ for flow in FLOWS for route in flow.routes]
+    sinks = [type(route.sink(settings, Tenancy().directory)).__module__ for flow in FLOWS for route in flow.routes]
     package = lineagehub_agents.sinks.__name__
     folders = {path.parent.name for path in Path(lineagehub_agents.sinks.__path__[0]).glob("*/__init__.py")}
     assert _files(lineagehub_agents.sinks) | folders == {

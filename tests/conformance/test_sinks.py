@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import itertools
 import json
 import pkgutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -23,6 +25,7 @@ from lineagehub_agents.flows import FLOWS
 from lineagehub_agents.sinks.clickhouse import ClickHouseSink
 from lineagehub_agents.sinks.lineage.sink import LineageSink
 from lineagehub_agents.sinks.marquez.sink import MarquezSink
+from lineagehub_agents.sinks.usage import UsageSink
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lineagehub.broker.topics import apply_topics
@@ -30,14 +33,19 @@ from lineagehub.contract.audit import Action, Actor, AuditEntry, Outcome
 from lineagehub.contract.dead_letter import DeadLetter
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.topics import MARQUEZ_FORWARDED
+from lineagehub.contract.signals import Signal
+from lineagehub.contract.topics import MARQUEZ_FORWARDED, USAGE
+from lineagehub.contract.usage import Counts, UsageDelta, day_of, decode_total, encode
 from lineagehub.errors import Permanent, Retryable
+from lineagehub.quota.daily import DayLimit
 from lineagehub.settings import ClickHouseSettings, KafkaSettings, MarquezSettings, Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import AUDIT_IN, DEAD_LETTERS_IN, OTLP_TRACES_IN, encode_dead_letter
 from tests.support.broker import start_embedded_broker
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.marquez import StrictMarquez, start_strict_marquez
+from tests.support.records import read_records
+from tests.support.signing import Tenancy
 
 
 @dataclass
@@ -142,6 +150,33 @@ def _marquez_subject(marquez: StrictMarquez, kafka: KafkaSettings) -> Subject:
     return Subject(sink, absent, _event, bad, stored, judges_each=True)
 
 
+@contextlib.asynccontextmanager
+async def _usage(_: Path) -> AsyncIterator[Subject]:
+    with start_embedded_broker() as broker:
+        kafka = broker.settings()
+        await apply_topics(kafka, [USAGE])
+        sink = UsageSink(kafka, lambda _: DayLimit(1_000, 1_000))
+        absent = UsageSink(
+            KafkaSettings(brokers="127.0.0.1:1", acknowledge_timeout_seconds=0.2), lambda _: DayLimit(1_000, 1_000)
+        )
+        offsets = itertools.count()
+        today = day_of(time.time_ns() // 1_000_000)
+
+        def good(marker: str) -> bytes:
+            place = next(offsets)
+            counts = Counts(stored=1)
+            return encode(UsageDelta(marker, today, Signal.LINEAGE, "topic", 0, place, place, 1, counts))
+
+        async def stored(marker: str) -> int:
+            records = await read_records(kafka, USAGE.name, 0)
+            totals = [
+                decode_total(record.value) for record in records if record.value and marker in record.key.decode()
+            ]
+            return totals[-1].counts.stored if totals else 0
+
+        yield Subject(sink, absent, good, b"\xff", stored)
+
+
 Factory = Callable[[Path], contextlib.AbstractAsyncContextManager[Subject]]
 
 SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
@@ -150,6 +185,7 @@ SUBJECTS: dict[str, tuple[type[Sink], Factory]] = {
     "clickhouse audit": (ClickHouseSink, lambda directory: _clickhouse(directory, "audit")),
     "clickhouse dead letters": (ClickHouseSink, lambda directory: _clickhouse(directory, "dead letters")),
     "marquez": (MarquezSink, _marquez),
+    "usage": (UsageSink, _usage),
 }
 
 
@@ -196,8 +232,8 @@ async def test_a_batch_that_is_sent_again_adds_nothing(subject: Subject) -> None
 async def test_data_that_can_never_be_taken_are_refused_with_their_batch_or_by_themselves(
     subject: Subject, request: pytest.FixtureRequest
 ) -> None:
-    if request.node.callspec.id in ("clickhouse lineage", "clickhouse audit"):
-        pytest.skip("its landing table takes any bytes as the text; what is no JSON is refused by the processor")
+    if request.node.callspec.id in ("clickhouse lineage", "clickhouse audit", "usage"):
+        pytest.skip("it takes any bytes as the text, or is given only what its processor has read")
     marker = uuid.uuid4().hex
     with pytest.raises(SomeRefused if subject.judges_each else Permanent) as caught:
         await subject.sink.send(_batch(subject.good(marker), subject.bad))
@@ -228,5 +264,5 @@ def test_every_sink_of_the_flows_and_of_the_folder_is_a_subject() -> None:
     found = pkgutil.walk_packages(sinks.__path__, f"{sinks.__name__}.")
     modules = [importlib.import_module(module.name) for module in found]
     in_folder = {value for module in modules for value in vars(module).values() if hasattr(value, "maximum_records")}
-    in_flows: set[object] = {type(route.sink(settings)) for flow in FLOWS for route in flow.routes}
+    in_flows: set[object] = {type(route.sink(settings, Tenancy().directory)) for flow in FLOWS for route in flow.routes}
     assert in_folder == in_flows == {kind for kind, _ in SUBJECTS.values()}

@@ -28,8 +28,10 @@ from lineagehub.contract.headers import ContentKind, derive_signing_key, read_he
 from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key, webhooks_key
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
+from lineagehub.contract.over_quota import origin_of
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.contract.topics import TOPICS
+from lineagehub.contract.usage import decode_delta, decode_total, encode
 
 FOLDER = Path(contract.__path__[0]) / "examples"
 FILES = sorted(FOLDER.glob("*/*/*.json"))
@@ -152,13 +154,16 @@ def test_a_decision_is_signed_by_the_hub_under_its_own_id(example: Example) -> N
 
 @examples_of("lineagehub-usage")
 def test_usage_is_keyed_by_namespace_day_and_signal(example: Example) -> None:
-    value = json.loads(example.value or b"")
-    assert example.key == f"{value['namespace']}|{value['day']}|{value['signal']}".encode()
+    total = decode_total(example.value or b"")
+    assert example.key == total.key
+    assert encode(total) == example.value
 
 
 @examples_of("lineagehub-usage-deltas")
 def test_deltas_are_keyed_by_namespace(example: Example) -> None:
-    assert example.key == json.loads(example.value or b"")["namespace"].encode()
+    delta = decode_delta(example.value or b"")
+    assert example.key == delta.namespace.encode()
+    assert encode(delta) == example.value
 
 
 @examples_of("lineagehub-audit")
@@ -189,8 +194,11 @@ def test_a_forwarded_event_is_keyed_by_namespace_and_event_id_and_says_how_it_st
 
 
 @examples_of("lineagehub-over-quota")
-def test_an_over_quota_record_keeps_its_signature(example: Example) -> None:
-    envelope, _ = read_headers(example.headers)
+def test_an_over_quota_record_says_where_it_lay_and_keeps_its_signature(example: Example) -> None:
+    origin, original = origin_of(example.headers)
+    assert (origin.topic, origin.events) == ("openlineage-events", 1)
+    assert origin.key == lineage_key(json.loads(example.value or b""))
+    envelope, _ = read_headers(original)
     assert example.key == envelope.namespace.encode()
 
 

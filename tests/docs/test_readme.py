@@ -47,6 +47,6 @@ def test_every_linked_file_is_there(document: str) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_command_named_is_there(document: str) -> None:
-    named = set(re.findall(r"lineagehub ([a-z-]+)\b", (ROOT / document).read_text().split("## ")[0]))
-    named |= set(re.findall(r"`(?:\.venv/bin/)?lineagehub ([a-z-]+)", (ROOT / document).read_text()))
+    named = set(re.findall(r"lineagehub ([a-z][a-z-]*)\b", (ROOT / document).read_text().split("## ")[0]))
+    named |= set(re.findall(r"`(?:\.venv/bin/)?lineagehub ([a-z][a-z-]*)", (ROOT / document).read_text()))
     assert named <= set(COMMANDS)

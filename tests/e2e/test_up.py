@@ -47,7 +47,15 @@ def _refusal(data: Path, *arguments: str) -> tuple[int, str]:
 
 def test_the_ready_line_holds_exactly_what_is_promised(hub: Hub) -> None:
     assert list(hub.ready) == ["url", "namespace", "api_key", "operator_key", "kafka", "clickhouse", "pids"]
-    assert list(hub.ready["pids"]) == ["web", "lineage-store", "telemetry-store", "audit", "dead-letters", "alerts"]
+    assert list(hub.ready["pids"]) == [
+        "web",
+        "lineage-store",
+        "telemetry-store",
+        "audit",
+        "quota",
+        "dead-letters",
+        "alerts",
+    ]
     assert hub.ready["namespace"] == "demo"
 
 
@@ -132,7 +140,7 @@ def test_a_clickhouse_of_the_users_is_migrated_filled_in_the_database_they_named
     with start_embedded_clickhouse(tmp_path / "theirs") as theirs:
         with start_hub(tmp_path / "hub", "--clickhouse", theirs.url, settings=named) as hub:
             assert hub.ready["clickhouse"] == theirs.url
-            assert len(children_of(hub.process.pid)) == 7
+            assert len(children_of(hub.process.pid)) == 8
             assert hub.post_json("/api/v1/lineage", EVENT).status == 201
             wait_until(
                 lambda: hub.get(f"/api/v1/jobs/runs/{RUN_ID}").status == 200, 30, "the run in the user's ClickHouse"

@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
+from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
+from lineagehub_agents.delivery.metering import Diverts
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, Rejected, SinkBatch, SomeRefused
 
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.signals import Signal
+from lineagehub.contract.usage import UsageDelta
 from lineagehub.errors import Permanent, Retryable
 
-GOOD, BAD, REFUSED, BROKEN = b"good", b"bad", b"refused", b"broken"
-"""Kinds of record: delivered; rejected by the processor; refused by the sink; one that the processor itself fails on."""
+GOOD, BAD, REFUSED, BROKEN, OVER = b"good", b"bad", b"refused", b"broken", b"over"
+"""Kinds of record: delivered; rejected by the processor; refused by the sink; one that the processor itself fails on; and one that is
+over quota every other time that somebody asks."""
 
 TOPIC = "openlineage-events"
 ENDLESS_SECONDS = 1e9
+MIDNIGHT_MS = 1_769_904_000_000
+"""The first millisecond of 2026-02-01, UTC."""
 
 
 Commit = Callable[[], Awaitable[None]]
@@ -60,6 +67,9 @@ class World:
     owners: dict[Partition, int] = field(default_factory=dict)
     tokens: dict[str, list[tuple[Partition, int]]] = field(default_factory=dict)
     dead: list[tuple[Partition, int, Reason]] = field(default_factory=list)
+    diverted: set[tuple[Partition, int]] = field(default_factory=set)
+    deltas: list[UsageDelta] = field(default_factory=list)
+    asked: int = 0
     lost: set[tuple[Partition, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -145,6 +155,7 @@ class Worker:
             processor=KindProcessor(),
             dead_letters=RecordingDeadLetters(world, self._commit),  # type: ignore[arg-type]  # Its one method, without Kafka.
             limits=BatchLimits(batch_records, 1_000_000, 1_000_000, ENDLESS_SECONDS),
+            metering=RecordingMetering(world, self._commit),
         )
 
     def join(self, *others: Worker) -> None:
@@ -280,6 +291,42 @@ class RecordingDeadLetters:
             raise Retryable("the answer was lost")
 
 
+class RecordingMetering:
+    """Stands for the topics of usage; deltas may be written twice, and by a zombie."""
+
+    signal = Signal.LINEAGE
+
+    def __init__(self, world: World, commit: Commit) -> None:
+        self._world = world
+        self._commit = commit
+
+    @contextlib.contextmanager
+    def gate(self) -> Iterator[Diverts]:
+        """See Metering."""
+
+        def diverts(checked: CheckedRecord) -> bool:
+            self._world.asked += 1
+            return checked.value == OVER and self._world.asked % 2 == 0
+
+        yield diverts
+
+    async def divert(self, left: LeftOut) -> None:
+        """See Metering."""
+        await self._effect(lambda: self._world.diverted.add((left.record.partition, left.record.offset)))
+
+    async def write(self, deltas: Sequence[UsageDelta]) -> None:
+        """See Metering."""
+        for delta in deltas:
+            await self._effect(lambda delta=delta: self._world.deltas.append(delta))  # type: ignore[misc]
+
+    async def _effect(self, work: Callable[[], None]) -> None:
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
+            raise Retryable("the broker is away")
+        work()
+        if await self._world.happens_beside(self._commit) is Event.FAILURE:
+            raise Retryable("the answer was lost")
+
+
 class KindProcessor:
     """Judges a record by its kind."""
 
@@ -293,8 +340,8 @@ class KindProcessor:
 
 
 def record(partition: Partition, offset: int, value: bytes | None = GOOD) -> Record:
-    """Return a record; its timestamp follows from its offset."""
-    return Record(partition, offset, 1_769_860_800_000 + offset, None, value, ())
+    """Return a record; its timestamp follows from its offset, and midnight lies between the offsets 6 and 7."""
+    return Record(partition, offset, MIDNIGHT_MS - 7 + offset, None, value, ())
 
 
 def checked(of: Record, namespace: str = "analytics", event_id: str = "") -> CheckedRecord:

@@ -18,6 +18,7 @@ from lineagehub.contract.alerts import Alert, AlertKind
 from lineagehub.contract.limits import DEFAULT_LIMITS
 from lineagehub.contract.topics import AGENT_STATES, ALERTS, DEAD_LETTERS, USAGE
 from lineagehub.errors import ConfigurationError, Retryable
+from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import AlertsSettings
 from lineagehub.webhooks.destinations import DestinationRules, ForbiddenDestination, require_destination
 from lineagehub.webhooks.sealed import OpenWebhook, open_webhook, webhook_id
@@ -47,13 +48,14 @@ class AlertsAgent:
     def __init__(self, parts: AgentParts) -> None:
         kafka, self._alerts = parts.settings.kafka, parts.settings.alerts
         self._parts = parts
-        self._quota = QuotaWatch(self._events_per_day)
+        book = UsageBook()
+        self._quota = QuotaWatch(book, self._events_per_day)
         self._dead_letters = DeadLetterWatch(self._alerts.dead_letters)
         self._health = AgentHealthWatch(self._alerts)
         self._outbox = Outbox(parts.producer, kafka.topic_name(ALERTS))
         self._alerts_view = CompactedView(kafka, kafka.topic_name(ALERTS), self._outbox.apply)
         self._states_view = CompactedView(kafka, kafka.topic_name(AGENT_STATES), self._health.apply)
-        usage_view = CompactedView(kafka, kafka.topic_name(USAGE), self._quota.apply)
+        usage_view = CompactedView(kafka, kafka.topic_name(USAGE), book.apply)
         self._views = (usage_view, self._states_view, self._alerts_view)
         self._reader = DeadLetterReader(kafka, kafka.topic_name(DEAD_LETTERS), self._dead_letters)
         self._leadership = Leadership(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from lineagehub.contract.alerts import Alert, AlertKind
-from lineagehub_agents.alerts.usage import UsageTotal, read_usage
+from lineagehub.quota.usage_book import UsageBook
 
 LEVELS = (80, 95, 100)
 PACE = timedelta(minutes=30)
@@ -18,39 +18,23 @@ _ROUND_TO = timedelta(minutes=5)
 
 
 class QuotaWatch:
-    """Usage as the topic `lineagehub-usage` has it. `limit_of` gives a namespace's events a day, None for a namespace that is not there."""
+    """Looks into the book. `limit_of` gives a namespace's events a day, None for a namespace that is not there."""
 
-    def __init__(self, limit_of: Callable[[str], int | None]) -> None:
+    def __init__(self, book: UsageBook, limit_of: Callable[[str], int | None]) -> None:
+        self._book = book
         self._limit_of = limit_of
-        self._totals: dict[tuple[str, date], dict[str, UsageTotal]] = {}
         self._samples: dict[str, deque[tuple[datetime, int]]] = {}
-
-    def apply(self, key: bytes, value: bytes | None) -> None:
-        """Take in one record of the topic. Called by a CompactedView."""
-        total = read_usage(key, value) if value is not None else None
-        if total is not None:
-            self._totals.setdefault((total.namespace, total.day), {})[total.signal] = total
 
     def due(self, now: datetime) -> Iterator[Alert]:
         """Yield, for each namespace, the highest level that is reached today. Whether it was told of is not asked here."""
-        today = now.astimezone(UTC).date()
-        self._totals = {place: totals for place, totals in self._totals.items() if place[1] >= today}
-        for (namespace, day), totals in self._totals.items():
-            if day != today:
-                continue
-            used = sum(total.count for total in totals.values())
+        today = now.astimezone(UTC).date().isoformat()
+        for namespace in self._book.namespaces_of(today):
+            used = self._book.used(namespace, today)
             pace = self._pace(namespace, used, now)
-            limit = self._limit(namespace, totals)
+            limit = self._limit_of(namespace)
             reached = [level for level in LEVELS if limit and used * 100 >= limit * level]
             if limit and reached:
                 yield _alert(namespace, reached[-1], used, limit, pace, now)
-
-    def _limit(self, namespace: str, totals: dict[str, UsageTotal]) -> int | None:
-        configured = self._limit_of(namespace)
-        if configured is None:
-            return None
-        stated = [total.limit for total in totals.values() if total.limit is not None]
-        return stated[-1] if stated else configured
 
     def _pace(self, namespace: str, used: int, now: datetime) -> float:
         """Return events a second, of late; notes what is used now."""

@@ -5,17 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lineagehub_agents.delivery.ranges import BatchRange
-from lineagehub_agents.delivery.records import CheckedRecord, Partition, SinkBatch
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A record of a proved writer that the batch does not hold: a dead letter, or over quota. `events`: how many it counts as."""
+
+    record: Record
+    namespace: str
+    events: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBatch:
-    """Offsets of one partition, those of its records that are good, and the broker time of the first record."""
+    """Offsets of one partition, those of its records that are good, those left out, and the broker time of the first record."""
 
     partition: Partition
     range: BatchRange
     records: tuple[CheckedRecord, ...]
     first_timestamp_ms: int
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def batch(self) -> SinkBatch:
@@ -45,5 +55,5 @@ class CheckedBatch:
         )
 
     def _part(self, first: int, last: int, records: tuple[CheckedRecord, ...], first_timestamp_ms: int) -> CheckedBatch:
-        excluded = frozenset(offset for offset in self.range.excluded if first <= offset <= last)
-        return CheckedBatch(self.partition, BatchRange(first, last, excluded), records, first_timestamp_ms)
+        left_out = tuple(left for left in self.left_out if first <= left.record.offset <= last)
+        return CheckedBatch(self.partition, self.range.part(first, last), records, first_timestamp_ms, left_out)

@@ -1,6 +1,6 @@
 """The Deliverer: from events of assigned partitions to a sink, nothing lost and nothing doubled. One a flow and topic.
 
-For each partition, in offset order: cut a batch, check its records, dead-letter the bad ones, record the range, send, move
+For each partition, in offset order: cut a batch, check its records, dead-letter the bad ones, record the range, send, count, move
 on. Only offsets of delivered (or dead-lettered) records are ever committed. It never raises for a bad record or an absent
 sink; what it does raise must end the process (app.py), because Kafka then redelivers.
 """
@@ -8,8 +8,10 @@ sink; what it does raise must end the process (app.py), because Kafka then redel
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 import structlog
@@ -17,14 +19,16 @@ import structlog
 from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
 from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
-from lineagehub_agents.delivery.checked_batch import CheckedBatch
+from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.losses import LossWatch
+from lineagehub_agents.delivery.metering import Diverts, Metering, deltas_of
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
 from lineagehub_agents.delivery.records import (
     CheckedRecord,
     Partition,
     Processor,
+    RecognisesRepeats,
     Record,
     Rejected,
     Sink,
@@ -69,6 +73,7 @@ class Deliverer:
     processor: Processor
     dead_letters: DeadLetters
     limits: BatchLimits
+    metering: Metering | None = None
     state: DeliveryState = field(default_factory=DeliveryState)
     _assigned: dict[Partition, _Assigned] = field(default_factory=dict)
     _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -176,35 +181,54 @@ class Deliverer:
             await self.group.rewind(partition, expected)
         try:
             for batch in assigned.batcher.take_batches():
-                checked = await self._check(partition, batch, assigned)
-                # A replayed range is sent as it was recorded: its token names it.
-                for part in [checked] if batch.replayed else checked.cut(self.limits.rows):
-                    if part.records:
-                        await self._record_range(part, assigned)
-                        await self._send(part, assigned)
-                    assigned.delivered_to = part.range.last + 1
+                with self._gate(batch) as diverts:
+                    checked = await self._check(partition, batch, assigned, diverts)
+                    # A replayed range is sent as it was recorded: its token names it.
+                    for part in [checked] if batch.replayed else checked.cut(self.limits.rows):
+                        await self._deliver_part(part, assigned)
             assigned.interrupted = False
         except AssignmentLost as lost:
             log.info("A batch is left to the partition's next owner.", partition=str(partition), detail=str(lost))
 
-    async def _check(self, partition: Partition, batch: RawBatch, assigned: _Assigned) -> CheckedBatch:
-        excluded_before = batch.replayed.excluded if batch.replayed else frozenset()
+    async def _deliver_part(self, part: CheckedBatch, assigned: _Assigned) -> None:
+        if part.records or part.left_out:
+            await self._record_range(part, assigned)
+            await self._divert(part, assigned)
+            await (self._send(part, assigned) if part.records else self._count(part, assigned))
+        assigned.delivered_to = part.range.last + 1
+
+    def _gate(self, batch: RawBatch) -> AbstractContextManager[Diverts | None]:
+        return self.metering.gate() if self.metering and not batch.replayed else nullcontext()
+
+    async def _check(
+        self, partition: Partition, batch: RawBatch, assigned: _Assigned, diverts: Diverts | None
+    ) -> CheckedBatch:
+        """Judge the records of a batch. What was decided about one that is delivered again stands, whatever would be decided now."""
+        decided = batch.replayed or BatchRange(batch.first, batch.last)
         checked: list[CheckedRecord] = []
+        left_out: list[LeftOut] = []
         rejected: list[tuple[Record, Rejected]] = []
+        diverted = set(decided.diverted)
         for record in batch.records:
-            if record.offset in excluded_before:
-                continue
             verdict = self._verdict(record)
             if isinstance(verdict, Rejected):
-                rejected.append((record, verdict))
-            else:
+                if record.offset not in decided.excluded:
+                    rejected.append((record, verdict))
+                if verdict.namespace:
+                    left_out.append(LeftOut(record, verdict.namespace))
+            elif record.offset in diverted or (diverts and diverts(verdict)):
+                diverted.add(record.offset)
+                left_out.append(LeftOut(record, verdict.envelope.namespace, verdict.rows))
+            elif record.offset not in decided.excluded:
                 checked.append(verdict)
         await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in rejected)
+        excluded = decided.excluded | {record.offset for record, _ in rejected}
         return CheckedBatch(
             partition,
-            BatchRange(batch.first, batch.last, excluded_before | {record.offset for record, _ in rejected}),
+            BatchRange(batch.first, batch.last, excluded, frozenset(diverted)),
             tuple(checked),
             batch.records[0].timestamp_ms if batch.records else 0,
+            tuple(left_out) if self.metering else (),
         )
 
     def _verdict(self, record: Record) -> CheckedRecord | Rejected:
@@ -226,19 +250,43 @@ class Deliverer:
 
         await self._retry(record, checked.partition, assigned)
 
+    async def _divert(self, checked: CheckedBatch, assigned: _Assigned) -> None:
+        """Write what is over quota to its own topic; again, if the batch is delivered again: its place tells that it is the same."""
+        if self.metering is None:
+            return
+        divert = self.metering.divert
+        for left in checked.left_out:
+            if left.record.offset in checked.range.diverted:
+                await self._retry(functools.partial(divert, left), checked.partition, assigned)
+
+    async def _count(self, checked: CheckedBatch, assigned: _Assigned, refused: Collection[int] = ()) -> None:
+        """Say what a batch held, once all of it is where it belongs. `refused`: offsets of its records that the sink did not take."""
+        if self.metering is None:
+            return
+        metering, sink, batch = self.metering, self.sink, checked.batch
+
+        async def count() -> None:
+            new = await sink.count_new(batch) if isinstance(sink, RecognisesRepeats) and batch.records else None
+            await metering.write(deltas_of(checked, metering.signal, refused, new))
+
+        await self._retry(count, checked.partition, assigned)
+
     async def _send(self, checked: CheckedBatch, assigned: _Assigned) -> None:
         batch = checked.batch
         try:
             refusal = await self._refusal_of(batch, checked.partition, assigned)
         except SomeRefused as some:
             await self._dead_letter_some(batch, some, assigned)
+            await self._count(checked, assigned, {refused.record.offset for refused, _ in some.refusals})
             return
         if refusal is None:
             self._note_delivered(batch)
+            await self._count(checked, assigned)
         elif len(checked.records) == 1:
             only = checked.records[0]
             rejection = Rejected(refusal.reason, str(refusal), only.envelope.namespace)
             await self._dead_letter(only.record, rejection, assigned)
+            await self._count(checked, assigned, {only.record.offset})
         else:
             log.warning("The sink refuses a batch; looking for the bad record.", token=batch.token, error=str(refusal))
             for half in checked.split(len(checked.records) // 2):

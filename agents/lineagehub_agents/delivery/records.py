@@ -116,6 +116,22 @@ class Sink(Protocol):
         ...
 
 
+NewEvents = dict[tuple[str, int], tuple[int, int]]
+"""By namespace and day since the epoch: events, and their bytes."""
+
+
+@runtime_checkable
+class RecognisesRepeats(Protocol):
+    """A sink that keeps the events of one id once, and can tell which batch brought the first copy."""
+
+    async def count_new(self, batch: SinkBatch) -> NewEvents:
+        """Return how many events of a batch that it has taken were not there before. It says the same whenever it is asked.
+
+        Raises errors.Retryable.
+        """
+        ...
+
+
 @runtime_checkable
 class MeasuredSink(Protocol):
     """A sink that has metrics of its own: a collector, as Prometheus' client means it. operations.py registers it."""

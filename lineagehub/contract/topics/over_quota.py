@@ -7,7 +7,7 @@ from lineagehub.contract.topics._topic import Topic, log_topic_config
 OVER_QUOTA = Topic(
     name="lineagehub-over-quota",
     key="namespace",
-    value="the original record",
+    value="the original record; headers: where it lay",
     producers=("agents",),
     consumers=("re-drive",),
     partitions=4,

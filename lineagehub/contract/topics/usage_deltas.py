@@ -7,7 +7,7 @@ from lineagehub.contract.topics._topic import Topic, log_topic_config
 USAGE_DELTAS = Topic(
     name="lineagehub-usage-deltas",
     key="namespace",
-    value="JSON: day, signal, topic, partition, first and last offset, count, bytes",
+    value="JSON: day, signal, topic, partition, first and last offset, counts",
     producers=("lineage-store", "telemetry-store"),
     consumers=("quota",),
     partitions=4,

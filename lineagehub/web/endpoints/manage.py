@@ -49,6 +49,7 @@ from lineagehub.web.admin.namespaces import (
     read_namespace,
 )
 from lineagehub.web.admin.targets import IF_MATCH, IF_MATCH_HELP
+from lineagehub.web.admin.usage import UsageQuery, UsageReport, read_usage
 from lineagehub.web.admin.webhooks import (
     TrialsDocument,
     WebhooksDocument,
@@ -272,6 +273,17 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.NAMESPACE_WRITE,
         responses={200: json_of(TrialsDocument)},
         problems=(*_TARGET, UNAVAILABLE),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/usage",
+        read_usage,
+        "Read what a namespace has sent, by day and signal, and how much of its limit that is.",
+        TAG,
+        scope=Scope.NAMESPACE_READ,
+        query=UsageQuery,
+        responses={200: json_of(UsageReport)},
+        problems=(*_TARGET, INVALID_PARAMETER),
     ),
     Endpoint(
         "DELETE",

@@ -15,6 +15,7 @@ from lineagehub.web.problems import (
     INVALID_UNICODE,
     JSON_PROBLEMS,
     NAMESPACE_MISMATCH,
+    QUOTA_EXCEEDED,
     SCHEMA_INVALID,
     THROTTLED,
     TIMESTAMP_OUT_OF_RANGE,
@@ -50,7 +51,16 @@ def _otlp(signal: str, handler: Handler, message: str, items: str) -> Endpoint:
                 (PROTOBUF, JSON), None, f"Export{message}ServiceResponse; rejected {items} in partial_success."
             )
         },
-        problems=(EVENT_TOO_COMPLEX, INVALID_JSON, INVALID_PROTOBUF, INVALID_UNICODE, THROTTLED, TOO_DEEP, UNAVAILABLE),
+        problems=(
+            EVENT_TOO_COMPLEX,
+            INVALID_JSON,
+            INVALID_PROTOBUF,
+            INVALID_UNICODE,
+            QUOTA_EXCEEDED,
+            THROTTLED,
+            TOO_DEEP,
+            UNAVAILABLE,
+        ),
         speaks_otlp=True,
     )
 
@@ -70,7 +80,15 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             HTTP_EVENT_ID: "Your id of the event, 32 hexadecimal digits or a UUID; else it is made from the content."
         },
         responses={201: json_of(EventReceipt, "The broker has it.")},
-        problems=(*JSON_PROBLEMS, INVALID_EVENT_ID, SCHEMA_INVALID, THROTTLED, TIMESTAMP_OUT_OF_RANGE, UNAVAILABLE),
+        problems=(
+            *JSON_PROBLEMS,
+            INVALID_EVENT_ID,
+            QUOTA_EXCEEDED,
+            SCHEMA_INVALID,
+            THROTTLED,
+            TIMESTAMP_OUT_OF_RANGE,
+            UNAVAILABLE,
+        ),
     ),
     Endpoint(
         "POST",
@@ -87,7 +105,7 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             204: Content((), None, "The broker has all of them."),
             200: json_of(BatchReceipt, "Some events failed, or facets are quarantined."),
         },
-        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, SCHEMA_INVALID, THROTTLED, UNAVAILABLE),
+        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, QUOTA_EXCEEDED, SCHEMA_INVALID, THROTTLED, UNAVAILABLE),
     ),
     Endpoint(
         "POST",
@@ -99,7 +117,14 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
         request=json_of(IngestRequest),
         headers=_REPEATABLE,
         responses={200: json_of(IngestReceipt, "The broker has the accepted ones.")},
-        problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
+        problems=(
+            *JSON_PROBLEMS,
+            INVALID_IDEMPOTENCY_KEY,
+            NAMESPACE_MISMATCH,
+            QUOTA_EXCEEDED,
+            SCHEMA_INVALID,
+            UNAVAILABLE,
+        ),
     ),
     _otlp("traces", receive_traces, "Trace", "spans"),
     _otlp("metrics", receive_metrics, "Metrics", "data points"),
@@ -113,6 +138,6 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
         scope=Scope.INGEST_WRITE,
         request=json_of(TelemetryIngestRequest),
         responses={200: json_of(TelemetryReceipt, "The broker has the accepted ones.")},
-        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, SCHEMA_INVALID, UNAVAILABLE),
+        problems=(*JSON_PROBLEMS, NAMESPACE_MISMATCH, QUOTA_EXCEEDED, SCHEMA_INVALID, UNAVAILABLE),
     ),
 )

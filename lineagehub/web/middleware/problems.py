@@ -116,6 +116,7 @@ def _response(request: web.Request, refused: Refused) -> web.Response:
             "reason": problem.reason,
             "request_id": request[REQUEST_ID],
             "errors": [{"pointer": redact(fault.pointer), "detail": redact(fault.detail)} for fault in refused.errors],
+            **refused.members,
         }
         response = web.Response(body=orjson.dumps(document), status=problem.status, content_type=MEDIA_TYPE)
     response.headers.update(refused.headers)

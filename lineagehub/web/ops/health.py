@@ -44,7 +44,7 @@ class Dependency(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`degraded` still takes data in: only the reads are away, or people's tokens."""
+    """`degraded` still takes data in: only the reads are away, or people's tokens, or daily quotas are not known."""
 
     status: Literal["ready", "degraded", "unready"]
     dependencies: dict[str, Dependency]
@@ -81,6 +81,7 @@ class ReadinessChecker:
         checks: dict[str, Callable[[], Awaitable[object]]] = {
             "kafka": self._parts.producer.ping,
             "control": self._control,
+            "usage": self._usage,
             "clickhouse": self._parts.clickhouse.ping,
         }
         if self._parts.people is not None:
@@ -93,6 +94,15 @@ class ReadinessChecker:
         if down:
             status = "unready" if down & REQUIRED else "degraded"
         return Readiness(status=status, dependencies=results, authentication=self._authentication)
+
+    async def _usage(self) -> None:
+        view = self._parts.usage_view
+        if not view.is_complete:
+            raise LineageHubError("The usage topic is not read to its end yet: daily quotas refuse nothing until then.")
+        if view.seconds_since_contact > STALE_SECONDS:
+            raise LineageHubError(
+                f"The usage topic did not answer for {view.seconds_since_contact:.0f} s: daily quotas go by what was known."
+            )
 
     async def _control(self) -> None:
         view = self._parts.control_view

@@ -130,7 +130,10 @@ def check(body: bytes, media_type: str, signal: Signal) -> Checked:
             checked.items += reading.items - (checked.faults.total() - at_fault)
             digest = hashlib.sha256(value).digest()
             finding = "" if reading.tree_places() else FLAT
-            checked.records.append(TenantRecord(digest[:16].hex(), value, digest=digest, finding=finding))
+            events = reading.items if value is part else signal.outline.count_items(value)
+            checked.records.append(
+                TenantRecord(digest[:16].hex(), value, digest=digest, finding=finding, events=events)
+            )
     return checked
 
 

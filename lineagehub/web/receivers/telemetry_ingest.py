@@ -20,6 +20,7 @@ from pydantic import BaseModel, Field
 from lineagehub.contract.headers import ContentKind
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.topics import OTEL_METRICS, OTEL_SPANS, Topic
+from lineagehub.otlp.outline import Outline
 from lineagehub.web.answers import json_answer
 from lineagehub.web.bodies import BODIES, LARGE_BYTES, BodyLimits
 from lineagehub.web.content import require_media_type
@@ -29,7 +30,9 @@ from lineagehub.web.parts import METRICS, SETTINGS, namespace_of
 from lineagehub.web.problems import NAMESPACE_MISMATCH, PAYLOAD_TOO_LARGE, SCHEMA_INVALID, Refused
 from lineagehub.web.rate_limits import charge
 from lineagehub.web.receivers.otlp import RECORD_OVERHEAD_BYTES
+from lineagehub.web.receivers.otlp_metrics import METRICS as OTLP_METRICS
 from lineagehub.web.receivers.otlp_split import split_request
+from lineagehub.web.receivers.otlp_traces import TRACES
 from lineagehub.web.receivers.records import RECORDS, TenantRecord
 from lineagehub.web.receivers.telemetry_items import HubMetric, HubSpan, Item, Read, read_metric, read_span
 
@@ -95,6 +98,7 @@ class _List:
     read: Read
     topic: Topic
     kind: ContentKind
+    outline: Outline
 
     @property
     def maximum_record_bytes(self) -> int:
@@ -102,8 +106,8 @@ class _List:
 
 
 _LISTS = (
-    _List("traces", read_span, OTEL_SPANS, ContentKind.TRACES),
-    _List("metrics", read_metric, OTEL_METRICS, ContentKind.METRICS),
+    _List("traces", read_span, OTEL_SPANS, ContentKind.TRACES, TRACES.outline),
+    _List("metrics", read_metric, OTEL_METRICS, ContentKind.METRICS, OTLP_METRICS.outline),
 )
 
 
@@ -115,6 +119,11 @@ class _Outcome:
     records: list[TenantRecord]
     accepted: int
     errors: list[dict[str, Any]]
+
+    @property
+    def events(self) -> int:
+        """How many of the quota its records take."""
+        return sum(record.events for record in self.records)
 
 
 async def receive_telemetry(request: web.Request) -> web.Response:
@@ -128,6 +137,7 @@ async def receive_telemetry(request: web.Request) -> web.Response:
         else:
             outcomes = _read(body, namespace)
         charge(request, sum(outcome.accepted for outcome in outcomes), len(body))
+        request.app[RECORDS].require_room(namespace, sum(outcome.events for outcome in outcomes))
         await asyncio.gather(*(_write(request, namespace, outcome) for outcome in outcomes))
     for outcome in outcomes:
         for error in outcome.errors:
@@ -183,7 +193,8 @@ def _records(kind: _List, items: list[Item[Any]], source: str) -> list[TenantRec
             scope = scopes[item.service] = _add_scope(request, item.service, source)
         (scope.spans if kind.topic is OTEL_SPANS else scope.metrics).append(item.message)
     values = split_request(request.SerializeToString(), kind.maximum_record_bytes).parts
-    return [TenantRecord(hashlib.sha256(value).hexdigest()[:32], value) for value in values]
+    count = kind.outline.count_items
+    return [TenantRecord(hashlib.sha256(value).hexdigest()[:32], value, events=count(value)) for value in values]
 
 
 def _add_scope(request: Any, service: str, source: str) -> Any:

@@ -28,12 +28,15 @@ from lineagehub.contract.control import LimitsRecord, WebhookFormat, WebhooksRec
 from lineagehub.contract.dead_letter import DeadLetter
 from lineagehub.contract.limits import Limits
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.signals import Signal
 from lineagehub.contract.topics import AGENT_STATES, ALERTS, CONTROL, DEAD_LETTERS, USAGE
+from lineagehub.contract.usage import Counts, UsageTotal, Verdict, encode
 from lineagehub.errors import ConfigurationError
 from lineagehub.settings import AlertsSettings, Settings
 from lineagehub.webhooks.sealed import OpenWebhook, seal_webhook, webhook_id
 from tests.support.broker import EmbeddedBroker, free_port, start_embedded_broker
 from tests.support.hub import clean_environment
+from tests.support.quotas import nobody_over_quota
 from tests.support.records import read_records
 from tests.support.signing import SECRET_KEY
 from tests.support.waiting import wait_until_async
@@ -98,8 +101,8 @@ class Hub:
     async def use(self, count: int) -> None:
         """Let the namespace have used so many events today."""
         day = datetime.now(UTC).date().isoformat()
-        value = {"namespace": NAMESPACE.name, "day": day, "signal": "lineage", "count": count}
-        await self.producer.send(USAGE.name, json.dumps(value).encode(), f"{NAMESPACE.name}|{day}|lineage".encode())
+        total = UsageTotal(NAMESPACE.name, day, Signal.LINEAGE, Counts(stored=count), {}, 0, 1_000, Verdict.WITHIN)
+        await self.producer.send(USAGE.name, encode(total), total.key)
 
     async def dead_letter(self, count: int) -> None:
         """Write so many dead letters of the namespace."""
@@ -202,5 +205,5 @@ def test_an_operators_webhook_that_leads_where_none_may_is_said_before_anything_
     settings = Settings(alerts=AlertsSettings(webhook_url=SecretStr(url)))
     sealer = Sealer(SECRET_KEY)
     with pytest.raises(ConfigurationError, match="LINEAGEHUB_ALERTS_WEBHOOK_URL must begin with https") as caught:
-        AlertsAgent(AgentParts(settings, Directory(sealer), sealer, Producer(settings.kafka)))
+        AlertsAgent(AgentParts(settings, Directory(sealer), sealer, Producer(settings.kafka), nobody_over_quota()))
     assert "token-in-it" not in str(caught.value)

@@ -17,10 +17,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lineagehub.contract.usage import encode
 from lineagehub.errors import Retryable
-from tests.support.delivery import BAD, BROKEN, GOOD, REFUSED, Crash, Event, Worker, World
+from lineagehub.quota.daily import DayLimit
+from lineagehub.quota.totalling import add_deltas
+from lineagehub.quota.usage_book import UsageBook
+from tests.support.delivery import BAD, BROKEN, GOOD, OVER, REFUSED, Crash, Event, Worker, World
 
-kinds = st.sampled_from([GOOD] * 8 + [BAD, REFUSED, None])
+kinds = st.sampled_from([GOOD] * 7 + [BAD, REFUSED, OVER, OVER, None])
 partitions = st.lists(st.lists(kinds, max_size=14), min_size=1, max_size=3)
 events = st.sampled_from([Event.NOTHING] * 6 + [Event.CRASH, Event.REBALANCE, Event.FAILURE, Event.COMMIT])
 schedules = st.lists(events, max_size=60)
@@ -80,12 +84,30 @@ async def run(
 def assert_ledger(world: World) -> None:
     delivered = world.delivered
     assert sorted(delivered) == sorted(set(delivered)), "doubled"
-    assert set(delivered) == world.places(GOOD), "lost, or delivered in spite of its fault"
+    assert set(delivered) | world.diverted == world.places(GOOD, OVER), "lost, or delivered in spite of its fault"
+    assert not set(delivered) & world.diverted, "both stored and over quota"
     assert {(partition, offset) for partition, offset, _ in world.dead} == world.places(BAD, REFUSED, BROKEN)
     for partition in world.names:
         kinds_here = world.partitions[partition.number]
         last = max((offset for offset, kind in enumerate(kinds_here) if kind), default=-1)
         assert max(world.committed.get(partition, (0, ""))[0], 0) == last + 1
+    assert_counted_once(world)
+
+
+def assert_counted_once(world: World) -> None:
+    """Add up the deltas as the quota agent does: what was written twice, or by a zombie, counts once."""
+    book = UsageBook()
+    limit = DayLimit(1_000, 1_000)
+    for delta in world.deltas:
+        for key, total in add_deltas(book, [(delta, limit)], delta.first_at).items():
+            assert total is not None
+            assert book.apply(key, encode(total))
+    for day, offsets in (("2026-01-31", range(7)), ("2026-02-01", range(7, 100))):
+        counts = book.counts("analytics", day)
+        assert counts.stored == sum(offset in offsets for _, offset in world.delivered)
+        assert counts.dead_lettered == sum(offset in offsets for _, offset in world.places(BAD, REFUSED))
+        assert counts.over_quota == sum(offset in offsets for _, offset in world.diverted)
+        assert counts.received == counts.stored + counts.dead_lettered + counts.over_quota
 
 
 @given(partitions, schedules, steps, batch_sizes)

@@ -21,10 +21,17 @@ PARTITION = Partition("openlineage-events", 0)
 RANGE = BatchRange(10, 19, frozenset({12, 19}))
 
 
-@given(st.integers(0, 2**62), st.integers(1, MAXIMUM_RANGE), st.sets(st.integers(0, MAXIMUM_RANGE - 1), max_size=50))
-def test_a_range_is_read_as_it_was_written(first: int, length: int, excluded: set[int]) -> None:
-    offsets = frozenset(first + position for position in excluded if position < length)
-    written = BatchRange(first, first + length - 1, offsets)
+@given(
+    st.integers(0, 2**62),
+    st.integers(1, MAXIMUM_RANGE),
+    st.dictionaries(st.integers(0, MAXIMUM_RANGE - 1), st.integers(0, 1), max_size=50),
+)
+def test_a_range_is_read_as_it_was_written(first: int, length: int, fates: dict[int, int]) -> None:
+    decided = [
+        frozenset(first + position for position, its in fates.items() if its == fate and position < length)
+        for fate in range(2)
+    ]
+    written = BatchRange(first, first + length - 1, *decided)
     assert BatchRange.from_text(written.to_text()) == written
 
 

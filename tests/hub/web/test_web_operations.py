@@ -49,13 +49,14 @@ async def readiness(web: RunningWeb) -> tuple[int, Readiness]:
 async def test_without_clickhouse_the_web_is_degraded_and_takes_traffic(web: RunningWeb) -> None:
     async def degraded() -> bool:
         status, state = await readiness(web)
-        return status == 200 and state.status == "degraded"
+        return status == 200 and state.status == "degraded" and state.dependencies["usage"].ok
 
     await wait_until_async(degraded, READY_SECONDS, "the web to be degraded only")
     _, state = await readiness(web)
     assert {name: dependency.ok for name, dependency in state.dependencies.items()} == {
         "kafka": True,
         "control": True,
+        "usage": True,
         "clickhouse": False,
     }
     assert "ClickHouse" in state.dependencies["clickhouse"].reason

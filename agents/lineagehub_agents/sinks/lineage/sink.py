@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
-from lineagehub_agents.delivery.records import SinkBatch
+from lineagehub.store.metered_events import StoredRange, count_new_events
+from lineagehub_agents.delivery.records import NewEvents, SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
 
@@ -33,6 +34,13 @@ class LineageSink:
         await self._derived.insert(rows)
         settings = insert_settings(LINEAGE_RAW_IN, batch.token)
         await self._clickhouse.insert(LINEAGE_RAW_IN.name, "Protobuf", rows, settings)
+
+    async def count_new(self, batch: SinkBatch) -> NewEvents:
+        """See RecognisesRepeats. ClickHouse knows them by what they are stored by: namespace, event time and event id."""
+        first, last = batch.records[0].record, batch.records[-1].record
+        times = [checked.record.timestamp_ms for checked in batch.records]
+        stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times))
+        return await count_new_events(self._clickhouse, stored)
 
     async def close(self) -> None:
         """See Sink."""

@@ -1,0 +1,142 @@
+"""Repeats: how many events of a batch are new, asked of the real store; the others are counted as duplicates."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
+from lineagehub_agents.sinks.lineage.sink import LineageSink
+
+from lineagehub.contract.usage import DAY_MS
+from lineagehub.settings import ClickHouseSettings
+from lineagehub.store.client import ClickHouse
+from lineagehub.store.deletion import delete_tenant
+from lineagehub.store.metered_events import RECOGNISED_MS
+from tests.support.clickhouse import start_migrated_clickhouse
+from tests.support.delivery import checked
+
+NOW_MS = time.time_ns() // 1_000_000
+EVENT = {
+    "eventType": "COMPLETE",
+    "eventTime": "2026-11-18T10:00:00Z",
+    "job": {"namespace": "repeats", "name": "job"},
+    "producer": "https://example.com/test",
+    "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+}
+
+
+@pytest.fixture(scope="module")
+async def settings(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ClickHouseSettings]:
+    """A store of this file's own."""
+    with start_migrated_clickhouse(tmp_path_factory.mktemp("clickhouse")) as server:
+        yield ClickHouseSettings(url=server.url)
+
+
+@pytest.fixture
+async def sink(settings: ClickHouseSettings) -> AsyncIterator[LineageSink]:
+    """A worker's sink that has just started."""
+    sink = LineageSink(ClickHouse(settings))
+    await sink.start()
+    yield sink
+    await sink.close()
+
+
+def batch(
+    ids: list[str], first: int = 0, partition: int = 0, namespace: str = "analytics", at_ms: int = NOW_MS
+) -> list[CheckedRecord]:
+    """Return records with these event ids."""
+    value = json.dumps({**EVENT, "run": {"runId": str(uuid.uuid4())}}).encode()
+    place = Partition("openlineage-events", partition)
+    records = [Record(place, first + number, at_ms, None, value, ()) for number in range(len(ids))]
+    return [checked(record, namespace, event_id) for record, event_id in zip(records, ids, strict=True)]
+
+
+def ids(count: int) -> list[str]:
+    """Return new event ids."""
+    return [uuid.uuid4().hex for _ in range(count)]
+
+
+async def new(sink: LineageSink, records: list[CheckedRecord], stored: bool = True) -> int:
+    """Store a batch, and return how many of its events are new."""
+    one = SinkBatch(
+        f"{records[0].record.partition}:{records[0].record.offset}@{records[0].record.timestamp_ms}", tuple(records)
+    )
+    if stored:
+        await sink.send(one)
+    counted = await sink.count_new(one)
+    size = records[0].record.size
+    assert all(total == events * size for events, total in counted.values())
+    return sum(events for events, _ in counted.values())
+
+
+async def test_what_is_stored_is_a_repeat_in_whatever_partition_and_in_whichever_life(
+    sink: LineageSink, settings: ClickHouseSettings
+) -> None:
+    known, others = ids(5), ids(5)
+    assert await new(sink, batch(known)) == 5
+    mixed = [event for pair in zip(known, others, strict=True) for event in pair]
+    fresh = LineageSink(ClickHouse(settings))
+    await fresh.start()
+    try:
+        assert await new(fresh, batch(mixed, first=100, partition=1)) == 5
+    finally:
+        await fresh.close()
+
+
+async def test_the_answer_stays_the_same_whatever_comes_later_and_however_it_is_merged(
+    sink: LineageSink, settings: ClickHouseSettings
+) -> None:
+    events = ids(20)
+    first, again = batch(events, first=1_000), batch(events[:10], first=1_020)
+    assert (await new(sink, first), await new(sink, again)) == (20, 0)
+    async with ClickHouse(settings) as clickhouse:
+        for table in ("metered_events", "lineage_events"):
+            await clickhouse.execute(f"OPTIMIZE TABLE {table} FINAL")
+    assert (await new(sink, first, stored=False), await new(sink, again, stored=False)) == (20, 0)
+    assert (await new(sink, first), await new(sink, again)) == (20, 0), "delivered again, under the same tokens"
+
+
+async def test_the_first_of_three_in_a_batch_is_new(sink: LineageSink) -> None:
+    (event,) = ids(1)
+    assert await new(sink, batch([event, event, event], first=2_007)) == 1
+
+
+async def test_another_namespaces_event_of_the_same_id_is_no_repeat(sink: LineageSink) -> None:
+    (event,) = ids(1)
+    assert await new(sink, batch([event], first=3_000)) == 1
+    assert await new(sink, batch([event], first=3_001, namespace="finance")) == 1
+
+
+async def test_after_seven_days_an_event_is_new_again(sink: LineageSink) -> None:
+    recent, old = ids(2)
+    for event, first, later, expected in ((recent, 4_000, RECOGNISED_MS - 1, 0), (old, 4_100, RECOGNISED_MS + 1, 1)):
+        assert await new(sink, batch([event], first, at_ms=NOW_MS - later)) == 1
+        assert await new(sink, batch([event], first + 1)) == expected
+
+
+async def test_a_batch_over_midnight_is_counted_by_day(sink: LineageSink) -> None:
+    midnight_ms = NOW_MS // DAY_MS * DAY_MS
+    records = [*batch(ids(3), 5_000, at_ms=midnight_ms - 1), *batch(ids(4), 5_003, at_ms=midnight_ms)]
+    one = SinkBatch("over midnight", tuple(records))
+    await sink.send(one)
+    today = NOW_MS // DAY_MS
+    size = records[0].record.size
+    counted = await sink.count_new(one)
+    assert {key: events for key, (events, _) in counted.items()} == {
+        ("analytics", today - 1): 3,
+        ("analytics", today): 4,
+    }
+    assert sum(total for _, total in counted.values()) == sum(one.record.size for one in records)
+    assert size > 0
+
+
+async def test_the_ids_of_a_deleted_tenant_are_gone(sink: LineageSink, settings: ClickHouseSettings) -> None:
+    (event,) = ids(1)
+    assert await new(sink, batch([event], first=6_000, namespace="leaving")) == 1
+    async with ClickHouse(settings) as clickhouse:
+        await delete_tenant(clickhouse, "leaving")
+    assert await new(sink, batch([event], first=6_001, namespace="leaving")) == 1
