@@ -175,7 +175,7 @@ class FlowApp:
                 async for events in taken:
                     generation = self._transport.generation
                     records = [_to_record(event) for event in events if event.message.generation_id == generation]
-                    await intake.take_in(records, generation)
+                    await intake.take_in(records, generation, backlog=len(events) == TAKE_RECORDS)
                 delivering.cancel()
 
         self._app.agent(source, name=f"{self.flow.name}:{topic}", concurrency=1)(_exit_on_error(deliver_stream))

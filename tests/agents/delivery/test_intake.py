@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from lineagehub_agents.delivery.intake import Intake
@@ -49,10 +50,10 @@ async def test_what_is_read_during_a_delivery_is_delivered_together_next() -> No
     delivery = Delivery()
     intake = Intake(delivery, 100, 100)
     async with running(intake):
-        await intake.take_in(records(1), 1)
+        await intake.take_in(records(1), 1, backlog=False)
         await given(delivery, 1)
-        await intake.take_in(records(2, 3), 1)
-        await intake.take_in(records(4), 1)
+        await intake.take_in(records(2, 3), 1, backlog=False)
+        await intake.take_in(records(4), 1, backlog=False)
         delivery.may_end.release()
         await given(delivery, 2)
     assert delivery.given == [([1], 1), ([2, 3, 4], 1)]
@@ -61,20 +62,42 @@ async def test_what_is_read_during_a_delivery_is_delivered_together_next() -> No
 async def test_records_of_two_generations_are_never_delivered_together() -> None:
     delivery = Delivery()
     intake = Intake(delivery, 100, 100)
-    await intake.take_in(records(1), 1)
-    await intake.take_in(records(1, 2), 2)
+    await intake.take_in(records(1), 1, backlog=False)
+    await intake.take_in(records(1, 2), 2, backlog=False)
     delivery.may_end.release()
     async with running(intake):
         await given(delivery, 2)
     assert delivery.given == [([1], 1), ([1, 2], 2)]
 
 
+@pytest.mark.parametrize("last", [{"offsets": (3, 4), "backlog": True}, {"offsets": (3,), "backlog": False}])
+async def test_out_of_a_backlog_a_batch_is_filled_until_it_is_full_or_the_backlog_is_over(last: dict[str, Any]) -> None:
+    delivery = Delivery()
+    intake = Intake(delivery, 4, 1_000, fill_seconds=60)
+    async with running(intake):
+        await intake.take_in(records(1, 2), 1, backlog=True)
+        await asyncio.sleep(0)
+        assert delivery.given == []
+        await intake.take_in(records(*last["offsets"]), 1, backlog=last["backlog"])
+        await given(delivery, 1)
+    assert delivery.given == [([1, 2, *last["offsets"]], 1)]
+
+
+async def test_it_waits_for_a_full_batch_no_longer_than_it_may() -> None:
+    delivery = Delivery()
+    intake = Intake(delivery, 4, 1_000, fill_seconds=0.01)
+    async with running(intake):
+        await intake.take_in(records(1), 1, backlog=True)
+        await given(delivery, 1)
+    assert delivery.given == [([1], 1)]
+
+
 @pytest.mark.parametrize(("maximum_records", "maximum_bytes"), [(2, 1_000), (1_000, 20)])
 async def test_reading_waits_while_it_is_full(maximum_records: int, maximum_bytes: int) -> None:
     delivery = Delivery()
     intake = Intake(delivery, maximum_records, maximum_bytes)
-    await intake.take_in(records(1, 2, size=10), 1)
-    more = asyncio.create_task(intake.take_in(records(3, size=10), 1))
+    await intake.take_in(records(1, 2, size=10), 1, backlog=False)
+    more = asyncio.create_task(intake.take_in(records(3, size=10), 1, backlog=False))
     await asyncio.sleep(0)
     assert not more.done()
     async with running(intake):
@@ -90,6 +113,6 @@ async def test_what_delivery_raises_ends_it() -> None:
             raise OSError("unknown")
 
     intake = Intake(Failing(), 100, 100)
-    await intake.take_in(records(1), 1)
+    await intake.take_in(records(1), 1, backlog=False)
     with pytest.raises(OSError, match="unknown"):
         await intake.deliver_for_ever()
