@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lineagehub.auth.api_keys import parse_api_key
+from lineagehub.auth.issuing import changed_key
 from lineagehub.broker.control import ControlWriter
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.control import ApiKeyRecord
 from lineagehub.contract.headers import ContentKind
+from lineagehub.contract.keys import api_key_key
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
 from lineagehub.contract.topics import CONTROL
@@ -194,11 +196,12 @@ async def test_a_captured_record_that_is_replayed_is_shown_once(secured: Secured
 async def test_a_revoked_key_is_refused_from_its_revocation_on(secured: SecuredHub) -> None:
     hub_kafka = secured.kafka.settings()
     api_key = secured.new_key(ATTACKER)
-    kid = api_key.split("_")[2]
+    key = parse_api_key(api_key)
+    assert key is not None
     records = await read_records(hub_kafka, CONTROL.name, 1)
-    value = next(record.value for record in reversed(records) if record.key == f"key:{kid}".encode())
+    value = next(record.value for record in reversed(records) if record.key == api_key_key(key.kid))
     held = ApiKeyRecord.model_validate_json(value)
-    revoked = held.model_copy(update={"revision": held.revision + 1, "revoked_at": datetime.now(UTC)})
+    revoked = changed_key(held, revoked_at=datetime.now(UTC))
     async with Producer(hub_kafka) as writing:
         await ControlWriter(writing, CONTROL.name).put(revoked)
     # One process after the other hears of it.
@@ -206,8 +209,6 @@ async def test_a_revoked_key_is_refused_from_its_revocation_on(secured: SecuredH
     wait_until(
         lambda: secured.hub.request("GET", search, key=api_key).status == 401, ARRIVE_SECONDS, "the web to hear of it"
     )
-    key = parse_api_key(api_key)
-    assert key is not None
     attack = Attack(lambda _: signed(Writer.of_key(ATTACKER, key), VALUE), Reason.KEY_REVOKED)
     places = await _written(secured, [attack])
 

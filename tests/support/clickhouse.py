@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.hub import run_command
+
 STOP_SECONDS = 30
 
 
@@ -85,10 +87,5 @@ def _migrated_data() -> Path:
     data_dir = Path(tempfile.mkdtemp(prefix="lineagehub-migrated-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT")))
     atexit.register(shutil.rmtree, data_dir, ignore_errors=True)
     with start_embedded_clickhouse(data_dir) as server:
-        subprocess.run(
-            [sys.executable, "-m", "lineagehub", "migrate"],
-            env={**os.environ, "LINEAGEHUB_CLICKHOUSE_URL": server.url},
-            stdout=subprocess.DEVNULL,
-            check=True,
-        )
+        run_command("migrate", LINEAGEHUB_CLICKHOUSE_URL=server.url).check_returncode()
     return data_dir

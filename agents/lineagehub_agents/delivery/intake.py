@@ -46,13 +46,11 @@ class Intake:
         """Hold records read in `generation`; waits while it is full, so that reading waits. `backlog`: more is there at once."""
         async with self._changed:
             self._backlog = backlog
-            if not records:
-                self._changed.notify_all()
-                return
-            await self._changed.wait_for(lambda: not self._is_full)
-            self._held.append((records, generation))
-            self._records += len(records)
-            self._bytes += sum(record.size for record in records)
+            if records:
+                await self._changed.wait_for(lambda: not self._is_full)
+                self._held.append((records, generation))
+                self._records += len(records)
+                self._bytes += sum(record.size for record in records)
             self._changed.notify_all()
 
     async def deliver_for_ever(self) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from lineagehub.contract.headers import HTTP_NAMESPACE
-from tests.hub.web.raw_http import exchange
+from tests.hub.web.raw_http import RawAnswer, exchange
 from tests.hub.web.running import Records, RunningWeb
 from tests.hub.web.samples import run_event
 
@@ -38,14 +38,16 @@ NAMES = {
 }
 
 
+async def get_raw(web: RunningWeb, role: str, path: str) -> RawAnswer:
+    """Read a path that no client rewrites."""
+    head = f"GET {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: Bearer {web.keys[role]}\r\n\r\n"
+    return await exchange(web.url, head.encode())
+
+
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 @pytest.mark.parametrize("role", ["operator", "stranger"])
 async def test_in_a_path_it_is_400_to_whoever_asks(web: RunningWeb, role: str, name: str) -> None:
-    request = (
-        f"GET {MANAGED}/{quote(name, safe='')} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\n"
-        f"Authorization: Bearer {web.keys[role]}\r\n\r\n"
-    )
-    answer = await exchange(web.url, request.encode())
+    answer = await get_raw(web, role, f"{MANAGED}/{quote(name, safe='')}")
     head, _, body = answer.data.partition(b"\r\n\r\n")
     assert (answer.status, answer.answers) == (400, 1)
     assert json.loads(body)["reason"] == "invalid_namespace"
@@ -72,10 +74,7 @@ async def test_in_a_path_it_is_400_to_whoever_asks(web: RunningWeb, role: str, n
     ],
 )
 async def test_a_raw_path_is_never_resolved_to_another_namespace(web: RunningWeb, path: str) -> None:
-    request = (
-        f"GET {path} HTTP/1.1\r\nHost: hub\r\nConnection: close\r\nAuthorization: Bearer {web.keys['owner']}\r\n\r\n"
-    )
-    answer = await exchange(web.url, request.encode())
+    answer = await get_raw(web, "owner", path)
     head, _, body = answer.data.partition(b"\r\n\r\n")
     assert answer.status in (400, 404), answer.data
     assert json.loads(body)["reason"] in ("invalid_namespace", "not_found", "invalid_request")
