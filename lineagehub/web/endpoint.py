@@ -62,7 +62,7 @@ def json_of(model: Any, description: str = "") -> Content:
 class Endpoint:
     """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status;
     `speaks_marquez`: they are Marquez's `{"code", "message"}`. `clients_sleep`: they obey the Retry-After of a 429 within the user's call
-    (openlineage-python's HTTP transport, Apache HttpClient), so none is said. `traffic`: which rate limit it is under, if any, by its scope.
+    (openlineage-python's HTTP transport, Apache HttpClient), so none is said. `traffic`: which rate limit it is under, if any.
     """
 
     method: str
