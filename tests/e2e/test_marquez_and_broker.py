@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from lineagehub.embedded.stack import AGENT_TOPICS
 from tests.support.hub import Hub, children_of, start_hub
 from tests.support.marquez import strict_marquez_in_a_thread
 from tests.support.waiting import wait_until
@@ -59,8 +60,7 @@ def _accepts(hub: Hub, event: dict[str, object]) -> bool:
 @pytest.mark.slow
 def test_marquez_gets_each_event_once_in_order_and_the_hub_survives_its_broker(tmp_path: Path) -> None:
     with strict_marquez_in_a_thread() as marquez, start_hub(tmp_path, "--marquez", marquez.url) as hub:
-        agents = ["lineage-store", "telemetry-store", "audit", "marquez", "dead-letters", "alerts"]
-        assert list(hub.ready["pids"]) == ["web", *agents]
+        assert list(hub.ready["pids"]) == ["web", *AGENT_TOPICS]
         marquez.next_answers = [web.Response(status=500), web.Response(status=503)]
         run_id = str(uuid.uuid4())
         for second, kind in enumerate(("START", "RUNNING", "COMPLETE")):

@@ -3,16 +3,18 @@ namespace leaves nothing to the one that is made again under its name."""
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import threading
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.hub import Answer, Hub, children_of, run_command, wait_dead
+from tests.support.hub import Answer, Hub, run_command, wait_dead
 from tests.support.waiting import wait_until
 
 EFFECTIVE_SECONDS = 5
@@ -79,9 +81,22 @@ def patch(operator: Operator, name: str, number: int) -> bool:
         return False
 
 
+@contextlib.contextmanager
+def suspended(hub: Hub, word: str) -> Iterator[None]:
+    """Have a child of the hub do nothing for as long as the block lasts."""
+    pid = hub.child_pid(word)
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def kill_web(hub: Hub) -> None:
     """Kill the web with -9, and wait until its successor serves."""
-    (pid,) = (pid for pid in children_of(hub.process.pid) if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    pid = hub.child_pid("serve")
+    assert pid is not None
     os.kill(pid, signal.SIGKILL)
 
     def serves() -> bool:
@@ -134,11 +149,12 @@ def test_the_life_of_a_namespace_and_its_keys(hub: Hub) -> None:
 
     # The web dies as soon as it has acknowledged the deletion: the next one finishes it.
     assert operator.failure("namespaces", "delete", name)[0] == 2, "without a terminal it must be said with --yes"
-    assert operator.run("namespaces", "delete", name, "--yes")["state"] == "deleting"
+    with suspended(hub, "lineagehub.embedded.clickhouse"):
+        assert operator.run("namespaces", "delete", name, "--yes")["state"] == "deleting"
+        code, said = operator.failure("namespaces", "create", name)
+        assert (code, "not all gone yet" in said) == (1, True), said
     kill_web(hub)
     assert post(hub, rotated["key"], "too late") == 401
-    code, said = operator.failure("namespaces", "create", name)
-    assert (code, "not all gone yet" in said) == (1, True), said
     wait_until(lambda: operator.call("GET", f"/{name}").status == 404, 90, "the data to be gone")
     assert hub.count("SELECT count() FROM lineage_events WHERE Namespace = {ns:String}", ns=name) == 0
 

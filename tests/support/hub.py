@@ -99,10 +99,17 @@ class Hub:
 
     def agent_pid(self, name: str) -> int | None:
         """Return the process id of a running agent, or None while it does not run."""
+        return self.child_pid("agent", name)
+
+    def child_pid(self, *words: str) -> int | None:
+        """Return the process id of the running child that has these words in its command, or None while there is none.
+
+        `ready` names those of the start: since then a test may have killed one.
+        """
         for pid in children_of(self.process.pid):
             with contextlib.suppress(FileNotFoundError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if b"agent" in words and name.encode() in words:
+                command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                if all(word.encode() in command for word in words):
                     return pid
         return None
 
