@@ -27,7 +27,7 @@ DELETED = "hub/web/management/test_deleted_namespaces.py"
 SHARED = "hub/web/management/test_shared_datasets.py"
 LIMITS = "hub/web/management/test_limits.py"
 CREATION = "hub/web/management/test_creation_over_http.py"
-CREATION_RATE = "hub/web/test_creation_rate.py"
+ACTION_RATES = "hub/web/test_action_rates.py"
 CONTROL_LIFE = "e2e/test_control_life.py"
 VERIFICATION = "agents/processors/test_verification.py"
 LINEAGE = "agents/processors/test_lineage_processor.py"
@@ -169,8 +169,8 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{RATE_LIMITS}::test_what_is_refused_for_itself_is_not_charged",
     ),
     "G06": (
-        f"{CREATION_RATE}::test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_who_waits_as_told_is_served",
-        f"{CREATION_RATE}::test_callers_that_are_remembered_are_bounded_and_those_who_make_most_are_kept",
+        f"{ACTION_RATES}::test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_who_waits_as_told_is_served",
+        f"{ACTION_RATES}::test_callers_that_are_remembered_are_bounded_and_those_who_make_most_are_kept",
         f"{CREATION}::test_namespaces_beyond_the_burst_are_429_and_leave_nothing_in_memory_or_audit",
         f"{CREATION}::test_keys_beyond_the_burst_are_429_for_the_whole_namespace_rotation_included_and_for_no_other",
     ),

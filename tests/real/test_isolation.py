@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.bench.isolation import Isolation, Tenant, start_isolation
 from tests.support.kafka import jars_or_skip
 
@@ -27,6 +29,7 @@ def jobs_shown(isolation: Isolation, tenant: Tenant, count: int) -> set[str]:
     return shown[0]
 
 
+@pytest.mark.slow
 def test_a_tenant_beside_a_loud_one_loses_nothing_is_refused_nothing_and_sees_nothing_of_it(tmp_path: Path) -> None:
     jars_or_skip()
     with start_isolation("kafka", tmp_path) as isolation:
