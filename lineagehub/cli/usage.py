@@ -9,7 +9,7 @@ import typer
 
 from lineagehub.cli._hub import API_KEY, JSON_OUTPUT, URL, HubClient, path_to, show, table
 
-_COLUMNS = ("received", "stored", "duplicate", "dead_lettered", "over_quota", "bytes")
+_COLUMNS = ("received", "stored", "duplicate", "dead_lettered", "over_quota", "bytes", "redriven")
 
 
 def command(

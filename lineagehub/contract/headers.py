@@ -133,6 +133,11 @@ class Envelope:
         found = _ATTEMPT.fullmatch(self.content_kind)
         return int(found.group(2)) if found else 1
 
+    @property
+    def is_redriven(self) -> bool:
+        """Whether the hub sends it again from the dead letters; for an envelope that was found to be of a kind."""
+        return ";attempt=" in self.content_kind
+
     def is_a(self, kind: ContentKind) -> bool:
         """Whether the value is of this kind."""
         found = _ATTEMPT.fullmatch(self.content_kind)

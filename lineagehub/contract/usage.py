@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,13 +24,18 @@ KEPT_DAYS = 35
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Events, by what became of them; `bytes` of the values of those that are charged."""
+    """Events, by what became of them; `bytes` of the values of those that are charged.
+
+    `redriven`: dead letters that were sent again and are stored now. They were received, and charged, when they died; what dies again,
+    or is stored already, counts no second time.
+    """
 
     stored: int = 0
     duplicate: int = 0
     dead_lettered: int = 0
     over_quota: int = 0
     bytes: int = 0
+    redriven: int = 0
 
     @property
     def received(self) -> int:
@@ -41,6 +47,11 @@ class Counts(msgspec.Struct, frozen=True):
         """What counts against the daily limit."""
         return self.stored + self.dead_lettered
 
+    @property
+    def extent(self) -> int:
+        """What every delta makes larger, or leaves."""
+        return self.received + self.redriven
+
     def __add__(self, other: Counts) -> Counts:
         return Counts(
             self.stored + other.stored,
@@ -48,7 +59,16 @@ class Counts(msgspec.Struct, frozen=True):
             self.dead_lettered + other.dead_lettered,
             self.over_quota + other.over_quota,
             self.bytes + other.bytes,
+            self.redriven + other.redriven,
         )
+
+
+class NewEvents(NamedTuple):
+    """What of a batch was not stored before: events and their bytes; those that were sent again from the dead letters apart."""
+
+    events: int = 0
+    bytes: int = 0
+    redriven: int = 0
 
 
 class UsageDelta(msgspec.Struct, frozen=True, forbid_unknown_fields=False):

@@ -36,7 +36,7 @@ class UsageBook:
             log.error("A usage total stands under another's key; it is ignored.", key=repr(key))
             return False
         held = self._totals.get(key)
-        if held is not None and held.counts.received > total.counts.received:
+        if held is not None and held.counts.extent > total.counts.extent:
             return False
         self.put(total)
         return True

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from lineagehub.contract.usage import NewEvents
 from lineagehub.store.client import ClickHouse
 
 _SQL = """
@@ -14,8 +17,9 @@ WITH
 SELECT
     Namespace,
     intDiv(toUnixTimestamp64Milli(tupleElement(earliest, 2)), 86400000) AS day,
-    count() AS events,
-    sum(tupleElement(earliest, 6)) AS bytes
+    countIf(NOT is_redriven) AS events,
+    sumIf(tupleElement(earliest, 6), NOT is_redriven) AS bytes,
+    countIf(has({redriven:Array(Int64)}, tupleElement(earliest, 5)) AS is_redriven) AS redriven
 FROM
 (
     SELECT Namespace, EventTime, EventId, min(First) AS earliest
@@ -50,12 +54,15 @@ class StoredRange:
     until: int
 
 
-async def count_new_events(clickhouse: ClickHouse, stored: StoredRange) -> dict[tuple[str, int], tuple[int, int]]:
-    """Return how many events have their first copy in this range, and their bytes, by namespace and day since the epoch.
+async def count_new_events(
+    clickhouse: ClickHouse, stored: StoredRange, redriven: Sequence[int] = ()
+) -> dict[tuple[str, int], NewEvents]:
+    """Return how many events have their first copy in this range, by namespace and day since the epoch.
 
-    The range must be stored. The answer stays the same for seven days. Raises Retryable.
+    `redriven`: the offsets of those that were sent again. The range must be stored. The answer stays the same for seven days. Raises
+    Retryable.
     """
-    parameters: dict[str, str | int] = {
+    parameters: dict[str, Any] = {
         "topic": stored.topic,
         "partition": stored.partition,
         "low": stored.low,
@@ -63,6 +70,10 @@ async def count_new_events(clickhouse: ClickHouse, stored: StoredRange) -> dict[
         "since": stored.since,
         "until": stored.until,
         "recognised": stored.since - RECOGNISED_MS,
+        "redriven": list(redriven),
     }
     rows = await clickhouse.select(_SQL, parameters)
-    return {(row["Namespace"], int(row["day"])): (int(row["events"]), int(row["bytes"])) for row in rows}
+    return {
+        (row["Namespace"], int(row["day"])): NewEvents(int(row["events"]), int(row["bytes"]), int(row["redriven"]))
+        for row in rows
+    }

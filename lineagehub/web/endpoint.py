@@ -61,7 +61,9 @@ def json_of(model: Any, description: str = "") -> Content:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One route. `scope` None means that nobody is asked who he is. `speaks_otlp`: refusals are a google.rpc.Status;
-    `speaks_marquez`: they are Marquez's `{"code", "message"}`. `traffic`: which rate limit it is under, if any, by its scope."""
+    `speaks_marquez`: they are Marquez's `{"code", "message"}`. `clients_sleep`: they obey the Retry-After of a 429 within the user's call
+    (openlineage-python's HTTP transport, Apache HttpClient), so none is said. `traffic`: which rate limit it is under, if any.
+    """
 
     method: str
     path: str
@@ -76,6 +78,7 @@ class Endpoint:
     problems: tuple[Problem, ...] = ()
     speaks_otlp: bool = False
     speaks_marquez: bool = False
+    clients_sleep: bool = False
     traffic: Traffic | None = field(init=False)
 
     def __post_init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from http import HTTPStatus
 from typing import Any, get_args
 
 import msgspec
@@ -14,7 +15,7 @@ from lineagehub import __version__
 from lineagehub.contract.headers import HTTP_NAMESPACE
 from lineagehub.web.endpoint import JSON, PROTOBUF, Content, Endpoint
 from lineagehub.web.middleware.auth import CHALLENGE
-from lineagehub.web.problems import MEDIA_TYPE, ProblemDocument
+from lineagehub.web.problems import MEDIA_TYPE, Problem, ProblemDocument
 from lineagehub.web.rate_limits import LIMIT, POLICY
 
 REFERENCE = "#/components/schemas/{model}"
@@ -142,11 +143,16 @@ def _problem_responses(endpoint: Endpoint) -> dict[str, Schema]:
         if status in responses:
             responses[status]["description"] += f"\n\n{line}"
         else:
-            headers = _answer_headers(endpoint) | (_WAITING if problem.status in WAIT_STATUSES else {})
+            headers = _answer_headers(endpoint) | (_WAITING if _says_how_long(endpoint, problem) else {})
             responses[status] = {"description": line, "content": _problem_content(endpoint)}
             if headers:
                 responses[status]["headers"] = headers
     return responses
+
+
+def _says_how_long(endpoint: Endpoint, problem: Problem) -> bool:
+    is_slept_out = endpoint.clients_sleep and problem.status == HTTPStatus.TOO_MANY_REQUESTS
+    return problem.status in WAIT_STATUSES and not is_slept_out
 
 
 def _problem_content(endpoint: Endpoint) -> Schema:

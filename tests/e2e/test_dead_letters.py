@@ -12,6 +12,7 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -113,9 +114,18 @@ def stored(hub: Hub, job: str) -> Counter[str]:
     return Counter(row["RunId"] for row in rows)
 
 
+def usage(hub: Hub) -> Counter[str]:
+    """Return what is counted of the namespace's lineage, all days together."""
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    answer = hub.get("/api/v1/namespaces/demo/usage", **{"from": yesterday.isoformat()})
+    assert answer.status == 200, answer.body
+    return sum((Counter(day["signals"].get("lineage", {})) for day in answer.json()["days"]), Counter())
+
+
 def test_of_a_mixed_lot_the_good_are_stored_once_and_the_bad_come_back_three_times(hub: Hub) -> None:
     job = f"job-{uuid.uuid4().hex[:8]}"
     runs = [str(uuid.uuid4()) for _ in range(20)]
+    used = usage(hub)
     write(hub, [one for run in runs for one in (good(run, job), bad(job))])
     assert redrive(hub, "--dry-run", "--reason", "store_rejected")["left"] == 40
     done = redrive(hub, "--reason", "store_rejected", "--on-failure", "stop")
@@ -133,6 +143,8 @@ def test_of_a_mixed_lot_the_good_are_stored_once_and_the_bad_come_back_three_tim
     wait_until(lambda: not letters(hub, "--reason", "schema_invalid"), SECONDS, "the drop to be seen")
     dropped = letters(hub, "--reason", "schema_invalid", "--state", "dropped")
     assert {one["decision"]["actor"]["role"] for one in dropped} == {"owner"}
+    wait_until(lambda: usage(hub)["redriven"] >= used["redriven"] + 20, SECONDS, "the re-driven to be counted")
+    assert usage(hub) == used + Counter(redriven=20), "counted when it died, so neither received nor charged again"
 
 
 def test_what_fails_again_is_dropped_where_that_is_asked_for(hub: Hub) -> None:

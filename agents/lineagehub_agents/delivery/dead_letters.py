@@ -40,7 +40,7 @@ class DeadLetters:
             partition.topic,
             partition.number,
             record.offset,
-            attempt=_attempt(record) if rejection.namespace else 1,
+            attempt=attempt_of(record) if rejection.namespace else 1,
             timestamp_ms=record.timestamp_ms,
             key=record.key,
             is_null=record.value is None,
@@ -62,8 +62,8 @@ class DeadLetters:
         )
 
 
-def _attempt(record: Record) -> int:
-    """Return which attempt a record was whose writer is proved: only the hub counts."""
+def attempt_of(record: Record) -> int:
+    """Return which attempt a record was whose writer is proved, from 1: only the hub counts."""
     try:
         envelope, _ = read_headers(record.headers)
     except BadEnvelope:

@@ -16,16 +16,16 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from lineagehub.contract.reasons import SYSTEM_REASONS, Reason
+from lineagehub.contract.reasons import SYSTEM_REASONS
 from lineagehub.errors import Permanent, Retryable
 from lineagehub_agents.delivery.batching import PartitionBatcher, RawBatch
-from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
+from lineagehub_agents.delivery.checked_batch import CheckedBatch
 from lineagehub_agents.delivery.dead_letters import DeadLetters
+from lineagehub_agents.delivery.judging import judge
 from lineagehub_agents.delivery.losses import LossWatch
 from lineagehub_agents.delivery.metering import Diverts, Metering, deltas_of
 from lineagehub_agents.delivery.ranges import BatchRange, ConsumerGroup, Ranges
 from lineagehub_agents.delivery.records import (
-    CheckedRecord,
     Partition,
     Processor,
     RecognisesRepeats,
@@ -203,43 +203,15 @@ class Deliverer:
     async def _check(
         self, partition: Partition, batch: RawBatch, assigned: _Assigned, diverts: Diverts | None
     ) -> CheckedBatch:
-        """Judge the records of a batch. What was decided about one that is delivered again stands, whatever would be decided now."""
-        decided = batch.replayed or BatchRange(batch.first, batch.last)
-        checked: list[CheckedRecord] = []
-        left_out: list[LeftOut] = []
-        rejected: list[tuple[Record, Rejected]] = []
-        diverted = set(decided.diverted)
-        for record in batch.records:
-            verdict = self._verdict(record)
-            if isinstance(verdict, Rejected):
-                if record.offset not in decided.excluded:
-                    rejected.append((record, verdict))
-                if verdict.namespace:
-                    left_out.append(LeftOut(record, verdict.namespace))
-            elif record.offset in diverted or (diverts and diverts(verdict)):
-                diverted.add(record.offset)
-                left_out.append(LeftOut(record, verdict.envelope.namespace, verdict.rows))
-            elif record.offset not in decided.excluded:
-                checked.append(verdict)
-        await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in rejected)
-        excluded = decided.excluded | {record.offset for record, _ in rejected}
+        judged = judge(batch.records, self.processor, batch.replayed or BatchRange(batch.first, batch.last), diverts)
+        await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in judged.rejected)
         return CheckedBatch(
             partition,
-            BatchRange(batch.first, batch.last, excluded, frozenset(diverted)),
-            tuple(checked),
+            BatchRange(batch.first, batch.last, frozenset(judged.excluded), frozenset(judged.diverted)),
+            tuple(judged.checked),
             batch.records[0].timestamp_ms if batch.records else 0,
-            tuple(left_out) if self.metering else (),
+            tuple(judged.left_out) if self.metering else (),
         )
-
-    def _verdict(self, record: Record) -> CheckedRecord | Rejected:
-        try:
-            return self.processor.check(record)
-        except Rejected as rejection:
-            return rejection
-        except Exception as error:
-            # A fault of ours, but of this record too: stopping would stop every tenant of the partition for ever.
-            log.exception("A processor failed.", partition=str(record.partition), offset=record.offset)
-            return Rejected(Reason.INTERNAL_ERROR, f"The hub failed to check it: {error!r}.")
 
     async def _record_range(self, checked: CheckedBatch, assigned: _Assigned) -> None:
         async def record() -> None:

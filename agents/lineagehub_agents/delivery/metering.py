@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lineagehub.contract.signals import Signal
-from lineagehub.contract.usage import DAY_MS, Counts, UsageDelta, day_of
+from lineagehub.contract.usage import DAY_MS, Counts, NewEvents, UsageDelta, day_of
 from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
-from lineagehub_agents.delivery.records import CheckedRecord, NewEvents
+from lineagehub_agents.delivery.records import CheckedRecord
 
 Diverts = Callable[[CheckedRecord], bool]
 
-_STORED, _DUPLICATE, _DEAD, _OVER, _BYTES = range(5)
+_STORED, _DUPLICATE, _DEAD, _OVER, _REDRIVEN, _STORED_BYTES, _DEAD_BYTES = range(_WIDTH := 7)
 
 
 class Metering(Protocol):
@@ -43,57 +43,55 @@ class Metering(Protocol):
 
 
 def deltas_of(
-    batch: CheckedBatch, signal: Signal, refused: Collection[int] = (), new: NewEvents | None = None
+    batch: CheckedBatch,
+    signal: Signal,
+    refused: Collection[int] = (),
+    new: Mapping[tuple[str, int], NewEvents] | None = None,
 ) -> list[UsageDelta]:
     """Return what a batch held, by namespace and day. `refused`: offsets of its records that ended as dead letters after all.
 
     `new`: which of those taken were not there before, where the sink can tell; the others are duplicates.
     """
-    tallies: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0, 0])
-    diverted = batch.range.diverted
+    tallies: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * _WIDTH)
     for checked in batch.records:
         record = checked.record
         tally = tallies[checked.envelope.namespace, record.timestamp_ms // DAY_MS]
-        if refused and record.offset in refused:
-            tally[_DEAD] += checked.rows
+        is_refused = bool(refused) and record.offset in refused
+        if checked.envelope.is_redriven:
+            tally[_REDRIVEN] += 0 if is_refused else checked.rows
         else:
-            tally[_STORED] += checked.rows
-        tally[_BYTES] += record.size
+            tally[_DEAD if is_refused else _STORED] += checked.rows
+            tally[_DEAD_BYTES if is_refused else _STORED_BYTES] += record.size
     if new is not None:
-        _tell_duplicates(tallies, new, batch, refused)
+        for key, tally in tallies.items():
+            first_copies = new.get(key, NewEvents())
+            tally[_DUPLICATE] = tally[_STORED] - first_copies.events
+            tally[_STORED], tally[_STORED_BYTES], tally[_REDRIVEN] = first_copies
     for left in batch.left_out:
         tally = tallies[left.namespace, left.record.timestamp_ms // DAY_MS]
-        if left.record.offset in diverted:
+        if left.record.offset in batch.range.diverted:
             tally[_OVER] += left.events
         else:
             tally[_DEAD] += left.events
-            tally[_BYTES] += left.record.size
-    partition, offsets = batch.partition, batch.range
+            tally[_DEAD_BYTES] += left.record.size
     return [
         UsageDelta(
             namespace,
             day_of(day * DAY_MS),
             signal,
-            partition.topic,
-            partition.number,
-            offsets.first,
-            offsets.last,
+            batch.partition.topic,
+            batch.partition.number,
+            batch.range.first,
+            batch.range.last,
             batch.first_timestamp_ms,
-            Counts(*tally),
+            Counts(
+                stored=tally[_STORED],
+                duplicate=tally[_DUPLICATE],
+                dead_lettered=tally[_DEAD],
+                over_quota=tally[_OVER],
+                bytes=tally[_STORED_BYTES] + tally[_DEAD_BYTES],
+                redriven=tally[_REDRIVEN],
+            ),
         )
         for (namespace, day), tally in tallies.items()
     ]
-
-
-def _tell_duplicates(
-    tallies: Mapping[tuple[str, int], list[int]], new: NewEvents, batch: CheckedBatch, refused: Collection[int]
-) -> None:
-    for key, tally in tallies.items():
-        events, size = new.get(key, (0, 0))
-        tally[_DUPLICATE] = tally[_STORED] - events
-        tally[_STORED] = events
-        tally[_BYTES] = size
-    for checked in batch.records if refused else ():
-        if checked.record.offset in refused:
-            key = checked.envelope.namespace, checked.record.timestamp_ms // DAY_MS
-            tallies[key][_BYTES] += checked.record.size

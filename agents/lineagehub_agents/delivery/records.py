@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
+from lineagehub.contract.usage import NewEvents
 from lineagehub.errors import Permanent
 
 
@@ -116,16 +117,12 @@ class Sink(Protocol):
         ...
 
 
-NewEvents = dict[tuple[str, int], tuple[int, int]]
-"""By namespace and day since the epoch: events, and their bytes."""
-
-
 @runtime_checkable
 class RecognisesRepeats(Protocol):
     """A sink that keeps the events of one id once, and can tell which batch brought the first copy."""
 
-    async def count_new(self, batch: SinkBatch) -> NewEvents:
-        """Return how many events of a batch that it has taken were not there before. It says the same whenever it is asked.
+    async def count_new(self, batch: SinkBatch) -> Mapping[tuple[str, int], NewEvents]:
+        """Return, by namespace and day since the epoch, what of a batch that it has taken was not there before, always the same.
 
         Raises errors.Retryable.
         """

@@ -35,6 +35,9 @@ class UsageCounts(BaseModel):
     dead_lettered: int
     over_quota: int = Field(description="Kept on the topic of over-quota records; not charged.")
     bytes: int = Field(description="Of what is charged.")
+    redriven: int = Field(
+        description="Sent again from the dead letters and stored; received and charged when they died, so in no other number here."
+    )
 
 
 class UsageDay(BaseModel):
@@ -108,4 +111,5 @@ def _counts(counts: Counts) -> UsageCounts:
         dead_lettered=counts.dead_lettered,
         over_quota=counts.over_quota,
         bytes=counts.bytes,
+        redriven=counts.redriven,
     )

@@ -89,6 +89,7 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             TIMESTAMP_OUT_OF_RANGE,
             UNAVAILABLE,
         ),
+        clients_sleep=True,
     ),
     Endpoint(
         "POST",
@@ -106,6 +107,7 @@ SEND_ENDPOINTS: tuple[Endpoint, ...] = (
             200: json_of(BatchReceipt, "Some events failed, or facets are quarantined."),
         },
         problems=(*JSON_PROBLEMS, INVALID_IDEMPOTENCY_KEY, QUOTA_EXCEEDED, SCHEMA_INVALID, THROTTLED, UNAVAILABLE),
+        clients_sleep=True,
     ),
     Endpoint(
         "POST",

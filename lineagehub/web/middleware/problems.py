@@ -8,6 +8,7 @@ of our own that nobody expected, is 503 with Retry-After; 500 never happens.
 from __future__ import annotations
 
 import math
+from http import HTTPStatus
 
 import orjson
 import structlog
@@ -17,7 +18,7 @@ from aiohttp.typedefs import Handler
 from lineagehub.errors import Permanent, Retryable, Unavailable
 from lineagehub.store.error_codes import QueryTooBig
 from lineagehub.telemetry.redaction import redact
-from lineagehub.web.endpoint import JSON, speaks_marquez, speaks_otlp
+from lineagehub.web.endpoint import JSON, endpoint_of, speaks_marquez, speaks_otlp
 from lineagehub.web.parts import METRICS, PROBLEM, REQUEST_ID
 from lineagehub.web.problems import (
     INTERNAL_ERROR,
@@ -99,6 +100,12 @@ def _from_http(request: web.Request, error: web.HTTPException) -> Refused:
     return Refused(INTERNAL_ERROR, "The hub failed.")
 
 
+def _is_slept_out(request: web.Request, status: int) -> bool:
+    """Whether Retry-After would hold up a pipeline: a 429 is for a limit of 0 or the rest of a day, not for a moment."""
+    endpoint = endpoint_of(request)
+    return status == HTTPStatus.TOO_MANY_REQUESTS and endpoint is not None and endpoint.clients_sleep
+
+
 def _response(request: web.Request, refused: Refused) -> web.Response:
     # A key that stands in the path or in a value by mistake shall not come back in an answer, which clients log.
     problem, detail = refused.problem, redact(refused.detail)
@@ -121,7 +128,7 @@ def _response(request: web.Request, refused: Refused) -> web.Response:
         }
         response = web.Response(body=orjson.dumps(document), status=problem.status, content_type=MEDIA_TYPE)
     response.headers.update(refused.headers)
-    if refused.retry_after_seconds is not None:
+    if refused.retry_after_seconds is not None and not _is_slept_out(request, problem.status):
         response.headers["Retry-After"] = str(max(1, math.ceil(refused.retry_after_seconds)))
     if refused.close:
         response.force_close()

@@ -6,12 +6,14 @@ import json
 import time
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
 from lineagehub_agents.sinks.lineage.sink import LineageSink
 
-from lineagehub.contract.usage import DAY_MS
+from lineagehub.contract.headers import ContentKind, attempt_of
+from lineagehub.contract.usage import DAY_MS, NewEvents
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.deletion import delete_tenant
@@ -69,8 +71,8 @@ async def new(sink: LineageSink, records: list[CheckedRecord], stored: bool = Tr
         await sink.send(one)
     counted = await sink.count_new(one)
     size = records[0].record.size
-    assert all(total == events * size for events, total in counted.values())
-    return sum(events for events, _ in counted.values())
+    assert all(count.bytes == count.events * size for count in counted.values())
+    return sum(count.events for count in counted.values())
 
 
 async def test_what_is_stored_is_a_repeat_in_whatever_partition_and_in_whichever_life(
@@ -105,6 +107,20 @@ async def test_the_first_of_three_in_a_batch_is_new(sink: LineageSink) -> None:
     assert await new(sink, batch([event, event, event], first=2_007)) == 1
 
 
+async def test_what_is_sent_again_from_the_dead_letters_is_counted_apart_and_only_its_first_copy(
+    sink: LineageSink,
+) -> None:
+    known, died, written = ids(3), ids(4), ids(5)
+    assert await new(sink, batch(known, first=2_100)) == 3
+    records = batch([*written, *known, *died, *died[:2]], first=2_200)
+    kind = attempt_of(ContentKind.OPENLINEAGE, 2)
+    again = [replace(one, envelope=replace(one.envelope, content_kind=kind)) for one in records[5:]]
+    one = SinkBatch("some of them re-driven", (*records[:5], *again))
+    await sink.send(one)
+    size = records[0].record.size
+    assert list((await sink.count_new(one)).values()) == [NewEvents(events=5, bytes=5 * size, redriven=4)]
+
+
 async def test_another_namespaces_event_of_the_same_id_is_no_repeat(sink: LineageSink) -> None:
     (event,) = ids(1)
     assert await new(sink, batch([event], first=3_000)) == 1
@@ -126,11 +142,11 @@ async def test_a_batch_over_midnight_is_counted_by_day(sink: LineageSink) -> Non
     today = NOW_MS // DAY_MS
     size = records[0].record.size
     counted = await sink.count_new(one)
-    assert {key: events for key, (events, _) in counted.items()} == {
+    assert {key: count.events for key, count in counted.items()} == {
         ("analytics", today - 1): 3,
         ("analytics", today): 4,
     }
-    assert sum(total for _, total in counted.values()) == sum(one.record.size for one in records)
+    assert sum(count.bytes for count in counted.values()) == sum(one.record.size for one in records)
     assert size > 0
 
 

@@ -34,9 +34,19 @@ class Reply:
     body: bytes
 
     @property
+    def policy(self) -> str:
+        """The rate's item of RateLimit-Policy; the day's stands beside it."""
+        return self.headers["RateLimit-Policy"].partition(", ")[0]
+
+    @property
+    def rate(self) -> str:
+        """The rate's item of RateLimit."""
+        return self.headers["RateLimit"].partition(", ")[0]
+
+    @property
     def remaining(self) -> int:
         """The items that can come at once now, as the answer says."""
-        return int(self.headers["RateLimit"].partition(";r=")[2].partition(";")[0])
+        return int(self.rate.partition(";r=")[2].partition(";")[0])
 
 
 @dataclass

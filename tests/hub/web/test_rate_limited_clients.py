@@ -116,3 +116,10 @@ async def test_a_client_sends_again_what_was_throttled(
     await wait_until_async(is_done, SECONDS, "the client to have sent everything")
     assert await sending == EVENTS
     assert await count(status) == EVENTS
+
+
+async def test_a_pipeline_does_not_sleep_until_a_limit_of_zero_may_have_been_raised(limited: LimitedWeb) -> None:
+    tenant = await limited.tenant(requests_per_second=0)
+    emitting = asyncio.to_thread(openlineage("http"), str(limited.client._base_url), tenant.keys["owner"])
+    with pytest.raises(Exception, match="429"):
+        await asyncio.wait_for(emitting, SECONDS)

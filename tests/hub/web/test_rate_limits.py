@@ -75,6 +75,11 @@ class Route:
     throttled: int
     largest: int = 1_000
 
+    @property
+    def says_how_long(self) -> bool:
+        """Whether a 429 has Retry-After: clients of OpenLineage would sleep so long within a pipeline's call."""
+        return self.path not in ("/api/v1/lineage", "/api/v1/lineage/batch")
+
 
 ROUTES = [
     Route("/api/v1/lineage", JSON, lambda count: orjson.dumps(events(count)[0]), 201, 503, largest=1),
@@ -116,14 +121,14 @@ async def test_above_the_rate_a_route_answers_what_its_clients_send_again_and_ta
 
     for number in range(15):
         reply = await send()
-        assert (reply.status, reply.headers["RateLimit-Policy"]) == (route.taken, GIVEN_RATE), reply
+        assert (reply.status, reply.policy) == (route.taken, GIVEN_RATE), reply
         assert reply.remaining == 14 - number
-    assert reply.headers["RateLimit"] == '"rps";r=0;t=2', "full after 1.5 s"
+    assert reply.rate == '"rps";r=0;t=2', "full after 1.5 s"
     refused = await send()
     assert (refused.status, refused.headers["Retry-After"]) == (route.throttled, "1")
     assert "rate_limited" in said(refused)
     assert "requests_per_second of 10" in said(refused)
-    assert (refused.headers["RateLimit-Policy"], refused.remaining) == (GIVEN_RATE, 0)
+    assert (refused.policy, refused.remaining) == (GIVEN_RATE, 0)
     assert "RateLimit" in (await tenant.send("POST", route.path, b"{", Content_Type=route.content_type)).headers
     limited.now += 1.0
     again = await send()
@@ -162,7 +167,7 @@ async def test_a_limit_of_zero_refuses_everything_for_long_and_not_as_something_
     tenant = await limited.tenant(**limits)
     for route in ROUTES:
         reply = await tenant.send("POST", route.path, route.body(1), Content_Type=route.content_type)
-        assert (reply.status, reply.headers["Retry-After"]) == (429, "3600"), route
+        assert (reply.status, reply.headers.get("Retry-After")) == (429, "3600" if route.says_how_long else None), route
         assert "is 0" in said(reply), route
 
 
@@ -215,7 +220,7 @@ async def test_reads_are_429_above_their_own_rate(limited: LimitedWeb, path: str
     for number in range(10):
         reply = await tenant.send("GET", path, None, "reader")
         assert (reply.status, reply.remaining) == (200, 9 - number), reply
-    assert reply.headers["RateLimit-Policy"] == '"rps";q=2;w=1'
+    assert reply.policy == '"rps";q=2;w=1'
     refused = await tenant.send("GET", path, None, "reader")
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1"), refused
     document = json.loads(refused.body)
@@ -243,9 +248,9 @@ async def test_a_key_is_held_to_its_own_limit_and_the_others_to_the_namespaces(l
 
     assert [(await send("writer")).status for _ in range(4)] == [201, 201, 201, 503]
     refused = await send("writer")
-    assert (refused.headers["RateLimit-Policy"], "This key" in said(refused)) == ('"rps";q=1;w=1', True)
+    assert (refused.policy, "This key" in said(refused)) == ('"rps";q=1;w=1', True)
     reply = await send("owner")
-    assert (reply.status, reply.remaining, reply.headers["RateLimit-Policy"]) == (201, 16, GIVEN_RATE)
+    assert (reply.status, reply.remaining, reply.policy) == (201, 16, GIVEN_RATE)
 
 
 async def test_one_namespaces_load_takes_nothing_from_another(limited: LimitedWeb) -> None:
@@ -259,8 +264,8 @@ async def test_one_namespaces_load_takes_nothing_from_another(limited: LimitedWe
 
 async def test_the_largest_limits_stand_in_the_headers_as_structured_fields_take_them(limited: LimitedWeb) -> None:
     tenant = await limited.tenant(requests_per_second=LARGEST, burst=LARGEST)
-    headers = (await tenant.send("POST", "/api/v1/lineage", b"{", Content_Type=JSON)).headers
-    assert (headers["RateLimit-Policy"], headers["RateLimit"]) == (
+    reply = await tenant.send("POST", "/api/v1/lineage", b"{", Content_Type=JSON)
+    assert (reply.policy, reply.rate) == (
         '"rps";q=999999999999999;w=1',
         '"rps";r=999999999999999;t=0',
     )
@@ -281,6 +286,6 @@ async def test_of_two_webs_each_gives_half_the_rate(limited: LimitedWeb) -> None
         assert (await tenant.send("POST", "/api/v1/lineage/batch", body, Content_Type=JSON)).status == 204
         limited.now += 1.0
         reply = await tenant.send("POST", "/api/v1/lineage", b"{", Content_Type=JSON)
-        assert (reply.remaining, reply.headers["RateLimit-Policy"]) == (5, GIVEN_RATE)
+        assert (reply.remaining, reply.policy) == (5, GIVEN_RATE)
     finally:
         limited.replicas = 1

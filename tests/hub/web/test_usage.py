@@ -52,7 +52,7 @@ async def send(web: RunningWeb, count: int) -> tuple[int, dict[str, str], dict[s
 async def test_usage_is_shown_by_day_and_signal_and_adds_up(web: RunningWeb) -> None:
     yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
     totals = [
-        total(Counts(stored=10, duplicate=2, dead_lettered=1, over_quota=4, bytes=100)),
+        total(Counts(stored=10, duplicate=2, dead_lettered=1, over_quota=4, bytes=100, redriven=3)),
         total(Counts(stored=100, bytes=50), Signal.TRACES),
         total(Counts(stored=7), day=yesterday),
     ]
@@ -77,6 +77,7 @@ async def test_usage_is_shown_by_day_and_signal_and_adds_up(web: RunningWeb) -> 
         "dead_lettered": 1,
         "over_quota": 4,
         "bytes": 100,
+        "redriven": 3,
     }
     assert day["total"]["received"] == 117
     async with web.client.get(path, params={"from": yesterday}, headers=web.headers("owner")) as answer:

@@ -7,10 +7,13 @@ nor repetition (migrations/0009), so their insert has no token and may hold the 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from lineagehub.contract.usage import NewEvents
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
 from lineagehub.store.metered_events import StoredRange, count_new_events
-from lineagehub_agents.delivery.records import NewEvents, SinkBatch
+from lineagehub_agents.delivery.records import SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
 
@@ -35,12 +38,13 @@ class LineageSink:
         settings = insert_settings(LINEAGE_RAW_IN, batch.token)
         await self._clickhouse.insert(LINEAGE_RAW_IN.name, "Protobuf", rows, settings)
 
-    async def count_new(self, batch: SinkBatch) -> NewEvents:
+    async def count_new(self, batch: SinkBatch) -> Mapping[tuple[str, int], NewEvents]:
         """See RecognisesRepeats. ClickHouse knows them by what they are stored by: namespace, event time and event id."""
         first, last = batch.records[0].record, batch.records[-1].record
         times = [checked.record.timestamp_ms for checked in batch.records]
         stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times))
-        return await count_new_events(self._clickhouse, stored)
+        redriven = [checked.record.offset for checked in batch.records if checked.envelope.is_redriven]
+        return await count_new_events(self._clickhouse, stored, redriven)
 
     async def close(self) -> None:
         """See Sink."""
