@@ -133,10 +133,10 @@ class Isolation:
         """Let a quiet tenant of this name send beside a loud one."""
         loud_rate = rate * times
         limits = Limits(
-            # A tenth of what comes, over a quarter of what comes over HTTP in a second.
-            events_per_day=round(loud_rate * seconds / 10),
-            requests_per_second=round(loud_rate / 8),
-            burst=round(loud_rate),
+            # A twentieth of what comes: over its limits also where the machine is too busy for it to send as much as it would.
+            events_per_day=round(loud_rate * seconds / 20),
+            requests_per_second=round(loud_rate / 25),
+            burst=round(loud_rate / 10),
         )
         quiet, loud = self.tenant(f"quiet-{name}"), self.tenant(f"loud-{name}", limits)
         with loud_tenant(Orders(self.urls, self.stack.kafka.brokers, loud.namespace, loud.api_key, loud_rate)) as seen:

@@ -1,8 +1,9 @@
 """A tenant that sends far too much and partly garbage, in a process of its own (`python -m tests.bench.loud_tenant`).
 
-Reads its orders as one JSON object from standard input, prints what became of it all as another. It sends in an open loop, half of it over
-HTTP to each web in turn and half straight to Kafka; of every six seconds the last two are garbage alone. It waits for nobody: what is
-refused is not sent again, and where a hundred requests are under way already, the next is left out and counted.
+Reads its orders as one line of JSON from standard input, prints an empty line when it begins, and, once its input ends, what became of
+it all. It sends in an open loop, half of it over HTTP to each web in turn and half straight to Kafka; of every six seconds the last two
+are garbage alone. It waits for nobody: what is refused is not sent again, and where a hundred requests are under way already, the next
+is left out and counted.
 """
 
 from __future__ import annotations
@@ -77,15 +78,17 @@ class Seen:
 
 @contextmanager
 def loud_tenant(orders: Orders) -> Iterator[Seen]:
-    """Let it send while the block lasts; what it gives is filled in at the end."""
+    """Let it send while the block lasts; what it gives is filled in at the end. Once the block begins it sends."""
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.bench.loud_tenant"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.write(json.dumps(asdict(orders)).encode() + b"\n")
     process.stdin.flush()
     seen = Seen()
     try:
+        assert process.stdout.readline() == b"\n", "the loud tenant did not begin"
         yield seen
         printed, _ = process.communicate(timeout=STOP_SECONDS)
         assert process.returncode == 0, f"the loud tenant ended with {process.returncode}"
@@ -170,6 +173,7 @@ async def _run(orders: Orders) -> Seen:
         aiohttp.ClientSession(connector=connector, timeout=timeout) as client,
         Producer(KafkaSettings(brokers=orders.brokers)) as producer,
     ):
+        print(flush=True)
         return await _Sender(orders, client, producer).run(stop)
 
 
