@@ -13,16 +13,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from lineagehub.broker.catching_up import catch_up
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.connection import client_arguments
 from lineagehub.broker.producer import Producer
-from lineagehub.errors import Unavailable
 from lineagehub.settings import AgentsSettings, KafkaSettings
 
 log = structlog.get_logger(__name__)
 
-MARK_KEY = b"_leader"
-MARK_SECONDS = 5.0
 RECONNECT_SECONDS = 2.0
 
 
@@ -76,7 +74,7 @@ class Leadership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka sh
             self._has_read_mark = False
             return False
         if not self._has_read_mark:
-            await self._read_mark()
+            await catch_up(self._view, self._producer, self._topic)
             self._has_read_mark = True
             log.info("This process sends the alerts now.")
         return self._holds_partition
@@ -90,14 +88,6 @@ class Leadership(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka sh
         """Called by aiokafka after a rebalance."""
         self._holds_partition = any(partition.partition == 0 for partition in assigned)
         self._joined.set()
-
-    async def _read_mark(self) -> None:
-        with self._view.watch() as watch:
-            place = await self._producer.send(self._topic, b"{}", MARK_KEY)
-            try:
-                await watch.outcome(place, MARK_SECONDS)
-            except TimeoutError as error:
-                raise Unavailable("kafka", f"A mark on {self._topic} was not read back.") from error
 
     async def _stay_for_ever(self) -> None:
         while True:

@@ -7,8 +7,6 @@ What was of a namespace that is deleted is the operator's, too: the name may be 
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from lineagehub.contract.dead_letter import BadDeadLetter, Headers, is_signed, read_dead_letter
 from lineagehub.contract.dead_letter_decision import Decision
 from lineagehub.contract.headers import BadEnvelope, ContentKind, Envelope, read_headers
@@ -16,6 +14,7 @@ from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.contract.reasons import Reason
 from lineagehub.store.landing import encode_dead_letter
 from lineagehub_agents.delivery.records import CheckedRecord, Record, Rejected
+from lineagehub_agents.processors._hub_documents import verify_hub_document
 from lineagehub_agents.processors.verification import Verifier
 
 DECISION_DAYS = 3650
@@ -61,19 +60,9 @@ class DecisionProcessor:
 
     def check(self, record: Record) -> CheckedRecord:
         """See Processor."""
-        envelope = self._verifier.verify(record, ContentKind.DEAD_LETTER_DECISION)
-        if not self._verifier.is_hub(envelope):
-            raise Rejected(Reason.BAD_SIGNATURE, "Decisions are signed by the hub, not by a namespace's key.")
-        value = record.value or b""
-        try:
-            decision = Decision.model_validate_json(value)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            place = "/".join(map(str, first["loc"]))
-            raise Rejected(Reason.SCHEMA_INVALID, f"It is no decision: /{place}: {first['msg']}.") from error
-        if (decision.namespace, str(decision.id)) != (envelope.namespace, envelope.event_id):
-            raise Rejected(Reason.BAD_ENVELOPE, "Its headers name another namespace or id than the decision.")
-        return CheckedRecord(record, value, envelope, DECISION_DAYS)
+        kind = ContentKind.DEAD_LETTER_DECISION
+        envelope = verify_hub_document(self._verifier, record, kind, Decision, "decisions on dead letters")
+        return CheckedRecord(record, record.value or b"", envelope, DECISION_DAYS)
 
 
 def _envelope(original: Headers) -> Envelope | None:

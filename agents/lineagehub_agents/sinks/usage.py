@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Callable
 
 import structlog
 
+from lineagehub.broker.catching_up import catch_up
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import USAGE
 from lineagehub.contract.usage import UsageTotal, decode_delta, encode
-from lineagehub.errors import Unavailable
 from lineagehub.quota.daily import DayLimit
 from lineagehub.quota.totalling import add_deltas, outdated
 from lineagehub.quota.usage_book import UsageBook
@@ -27,10 +26,6 @@ from lineagehub.settings import KafkaSettings
 from lineagehub_agents.delivery.records import Partition, SinkBatch
 
 log = structlog.get_logger(__name__)
-
-CATCH_UP_SECONDS = 5.0
-BARRIER = b"|barrier|"
-"""No total's key begins so: a namespace has a name."""
 
 
 class UsageSink:
@@ -51,7 +46,6 @@ class UsageSink:
         self._limit_of = limit_of
         self._now_ms = now_ms
         self._stopped_at: dict[Partition, int] = {}
-        self._barriers: dict[bytes, asyncio.Future[None]] = {}
         self._outwritten: set[bytes] = set()
         self._adding = asyncio.Lock()
         self._pruned_day = -1
@@ -65,7 +59,7 @@ class UsageSink:
         """See Sink. A namespace's deltas are on one partition, so nobody else adds to its totals meanwhile."""
         first, last = batch.records[0].record, batch.records[-1].record
         if self._stopped_at.pop(first.partition, None) != first.offset:
-            await self._catch_up()
+            await catch_up(self._view, self._producer, self._topic)
         async with self._adding:
             deltas = [decode_delta(checked.value) for checked in batch.records]
             changed = add_deltas(
@@ -103,26 +97,9 @@ class UsageSink:
             await self._write(dict.fromkeys(outdated(self.book, now_ms)))
             self._pruned_day = day
 
-    async def _catch_up(self) -> None:
-        """Return once everything is known that anybody has written until now: a record of ours, written now, has been read."""
-        barrier = BARRIER + uuid.uuid4().hex.encode()
-        passed = self._barriers[barrier] = asyncio.get_running_loop().create_future()
-        try:
-            await self._producer.send(self._topic, None, key=barrier)
-            async with asyncio.timeout(CATCH_UP_SECONDS):
-                await passed
-        except TimeoutError as error:
-            raise Unavailable("kafka", f"The topic {self._topic} has not been read to its end yet.", 1.0) from error
-        finally:
-            del self._barriers[barrier]
-
     def _apply(self, key: bytes, value: bytes | None) -> None:
-        passed = self._barriers.get(key)
-        if passed is not None and not passed.done():
-            passed.set_result(None)
-        elif not key.startswith(BARRIER):
-            if self.book.apply(key, value):
-                self._outwritten.discard(key)
-            else:
-                # Compaction would leave the lesser total: the next batch writes the greater one again.
-                self._outwritten.add(key)
+        if self.book.apply(key, value):
+            self._outwritten.discard(key)
+        else:
+            # Compaction would leave the lesser total: the next batch writes the greater one again.
+            self._outwritten.add(key)

@@ -96,6 +96,6 @@ def test_headers_that_name_another_entry_are_refused(headers: dict[str, str]) ->
     [b"{", b"[]", b"null", b"\xff", json.dumps(ENTRY.model_dump(mode="json") | {"action": "unheard.of"}).encode()],
 )
 def test_what_is_no_entry_is_refused_and_says_where(value: bytes) -> None:
-    with pytest.raises(Rejected, match="It is no audit entry") as caught:
+    with pytest.raises(Rejected, match="It is none of the audit entries") as caught:
         check(value)
     assert caught.value.reason is Reason.SCHEMA_INVALID

@@ -7,7 +7,6 @@ truth whoever wrote it, a member of a former generation too. Used by sink.py onl
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections import OrderedDict
@@ -17,10 +16,10 @@ from typing import Any
 import orjson
 import structlog
 
+from lineagehub.broker.catching_up import catch_up
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
 from lineagehub.contract.topics import MARQUEZ_FORWARDED
-from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 from lineagehub_agents.sinks.marquez.id_window import IdWindow, hash_of
 
@@ -28,10 +27,6 @@ log = structlog.get_logger(__name__)
 
 REMEMBERED_ENDS = 200_000
 """Runs whose end is remembered, the last ones: about 60 MB."""
-
-CATCH_UP_SECONDS = 5.0
-BARRIER = b"|barrier|"
-"""No event's key begins so: a namespace has a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +49,6 @@ class ForwardOnce:
         self._sending: dict[bytes, int] = {}
         self._ends: OrderedDict[bytes, RunEnd] = OrderedDict()
         self._writer = uuid.uuid4().hex
-        self._barriers: dict[bytes, asyncio.Future[None]] = {}
 
     async def start(self) -> None:
         """Begin to connect and to read, in the background."""
@@ -67,20 +61,8 @@ class ForwardOnce:
         await self._producer.stop()
 
     async def catch_up(self) -> None:
-        """Return once everything is known that anybody has written until now.
-
-        Writes a record and waits until it is read: an end offset would do the same on Kafka, but the embedded broker's lag.
-        """
-        barrier = f"{BARRIER.decode()}{uuid.uuid4().hex}".encode()
-        passed = self._barriers[barrier] = asyncio.get_running_loop().create_future()
-        try:
-            await self._producer.send(self._topic, None, key=barrier)
-            async with asyncio.timeout(CATCH_UP_SECONDS):
-                await passed
-        except TimeoutError as error:
-            raise Unavailable("kafka", f"The topic {self._topic} has not been read to its end yet.", 1.0) from error
-        finally:
-            del self._barriers[barrier]
+        """Return once everything is known that anybody has written until now. Raises Unavailable."""
+        await catch_up(self._view, self._producer, self._topic)
 
     def has(self, key: bytes) -> bool:
         """Whether Marquez has the event."""
@@ -123,11 +105,7 @@ class ForwardOnce:
         await self._producer.send(self._topic, orjson.dumps({**record, "by": self._writer}), key=key)
 
     def _apply(self, key: bytes, value: bytes | None) -> None:
-        if key.startswith(BARRIER):
-            passed = self._barriers.get(key)
-            if passed is not None and not passed.done():
-                passed.set_result(None)
-        elif value is None:
+        if value is None:
             self._sending.pop(key, None)
         else:
             self._apply_record(key, value)
