@@ -123,6 +123,12 @@ class Isolation:
         )
         return counts()
 
+    def complaints(self) -> str:
+        """Return the last of what the webs warned of, for who has to find out why something was refused."""
+        logs = [path.read_text().splitlines() for path in sorted(self.stack.directory.glob("web-*.log"))]
+        lines = [line for log in logs for line in log if '"level": "warning"' in line and '"Answered."' not in line]
+        return "\n".join(lines[-5:])
+
     def alone(self, name: str, rate: float, seconds: float) -> Round:
         """Let a quiet tenant of this name send by itself."""
         quiet = self.tenant(f"quiet-{name}")
@@ -187,16 +193,16 @@ def measure(parameters: Parameters, directory: Path) -> list[Measurement]:
         for number in range(parameters.rounds):
             before = _cpu(isolation)
             alone = isolation.alone(f"alone-{number}", parameters.rate, parameters.seconds)
-            measurements.append(_measurement("by itself", alone, before, _cpu(isolation)))
+            measurements.append(_measurement("by itself", alone, before, isolation))
             before = _cpu(isolation)
             beside = isolation.beside(f"beside-{number}", parameters.rate, parameters.seconds, parameters.times)
-            measurements.append(_measurement("beside the loud one", beside, before, _cpu(isolation)))
+            measurements.append(_measurement("beside the loud one", beside, before, isolation))
         return measurements
 
 
-def _measurement(case: str, one: Round, before: dict[str, float], after: dict[str, float]) -> Measurement:
-    fared, seen = one.fared, one.seen
-    assert not fared.refusals, f"{len(fared.refusals)} were refused: {fared.refusals[0]}"
+def _measurement(case: str, one: Round, before: dict[str, float], isolation: Isolation) -> Measurement:
+    fared, seen, after = one.fared, one.seen, _cpu(isolation)
+    assert not fared.refusals, f"{len(fared.refusals)} were refused: {fared.refusals[0]}\n{isolation.complaints()}"
     assert not fared.missing, f"{len(fared.missing)} were accepted and are not stored"
     assert one.usage["stored"] == one.usage["received"] == len(fared.accepted_after), one.usage
     accepted, queryable = sorted(fared.accepted_after.values()), sorted(fared.queryable_after.values())
