@@ -17,7 +17,7 @@ from lineagehub.broker.audit import AuditLog
 from lineagehub.contract.topics import AUDIT
 from lineagehub.settings import Settings
 from lineagehub.telemetry.metrics import Metrics
-from lineagehub.web.admin.creation_rate import CREATION_RATES, CreationRates
+from lineagehub.web.admin.action_rates import ACTION_RATES, ActionRates
 from lineagehub.web.bodies import BODIES, Bodies
 from lineagehub.web.daily_quota import QuotaDoor, quota_headers
 from lineagehub.web.denials import DENIALS, Denials
@@ -69,7 +69,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     )
     door = QuotaDoor(parts.quota)
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics, door)
-    application[CREATION_RATES] = CreationRates()
+    application[ACTION_RATES] = ActionRates(parts.replicas.count)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)
     audit = AuditLog(parts.producer, settings.kafka.topic_name(AUDIT), parts.sealer)
     metrics.replicas.set_function(parts.replicas.count)

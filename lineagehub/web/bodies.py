@@ -1,7 +1,8 @@
 """Reads request bodies, bounded in every direction: bytes on the wire and decoded, time, and all bodies together.
 
 Used by the receivers. A body that ends early, stalls or does not decode never reaches a handler, so nothing of it is
-produced.
+produced. No namespace can fill the memory with bodies that it does not end, so that others are refused: with several bodies it may hold as
+much as it leaves free, which is half of all alone, a third beside another that does so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from prometheus_client import Gauge
 
 from lineagehub.web.content import Decoder, decoder_of
+from lineagehub.web.parts import PRINCIPAL
 from lineagehub.web.problems import BODY_TIMEOUT, EMPTY_BODY, INVALID_REQUEST, OVERLOADED, PAYLOAD_TOO_LARGE, Refused
 
 SLOWEST_BYTES_PER_SECOND = 262_144
@@ -42,6 +44,7 @@ class Bodies:
         self._timeout_seconds = timeout_seconds
         self._gauge = gauge
         self._in_flight = 0
+        self._holders: dict[str | None, _Holder] = {}
 
     @asynccontextmanager
     async def read(self, request: web.Request, limits: BodyLimits) -> AsyncIterator[bytes]:
@@ -54,7 +57,8 @@ class Bodies:
         declared = request.content_length
         if declared is not None and declared > limits.wire_bytes:
             raise _too_large("body", limits.wire_bytes)
-        reservation = _Reservation(self)
+        principal = request.get(PRINCIPAL)
+        reservation = _Reservation(self, principal.namespace if principal is not None else None)
         try:
             yield await self._receive(request, decoder, limits, reservation)
         finally:
@@ -96,32 +100,60 @@ class Bodies:
             decoder.finish()
         return _not_empty(pieces[0] if len(pieces) == 1 else b"".join(pieces), limits)
 
-    def _take(self, size: int) -> None:
-        if self._in_flight + size > self._limit:
+    def _begin(self, namespace: str | None) -> _Holder:
+        holder = self._holders.setdefault(namespace, _Holder())
+        holder.bodies += 1
+        return holder
+
+    def _take(self, holder: _Holder, size: int) -> None:
+        free = self._limit - self._in_flight
+        if size > free:
             raise Refused(
                 OVERLOADED, "The hub holds as many request bodies as it may; send this one again shortly.", close=True
             )
+        # A single body is never refused for its namespace's sake: however often it came, it would be no smaller.
+        if holder.bodies > 1 and holder.size + size > free:
+            raise Refused(
+                OVERLOADED,
+                "The hub holds as many request bodies of this namespace as leave room for others; send this one again shortly.",
+                close=True,
+            )
         self._in_flight += size
+        holder.size += size
         self._gauge.set(self._in_flight)
 
-    def _give_back(self, size: int) -> None:
+    def _end(self, namespace: str | None, holder: _Holder, size: int) -> None:
         self._in_flight -= size
+        holder.size -= size
+        holder.bodies -= 1
+        if not holder.bodies:
+            del self._holders[namespace]
         self._gauge.set(self._in_flight)
+
+
+@dataclass(slots=True)
+class _Holder:
+    """How many bodies a namespace has under way, and the bytes that they hold."""
+
+    bodies: int = 0
+    size: int = 0
 
 
 class _Reservation:
     """The bytes that one request holds."""
 
-    def __init__(self, bodies: Bodies) -> None:
+    def __init__(self, bodies: Bodies, namespace: str | None) -> None:
         self._bodies = bodies
+        self._namespace = namespace
+        self._holder = bodies._begin(namespace)
         self.size = 0
 
     def add(self, size: int) -> None:
-        self._bodies._take(size)
+        self._bodies._take(self._holder, size)
         self.size += size
 
     def release(self) -> None:
-        self._bodies._give_back(self.size)
+        self._bodies._end(self._namespace, self._holder, self.size)
         self.size = 0
 
 

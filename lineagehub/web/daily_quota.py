@@ -6,6 +6,7 @@ Receivers do not see it: receivers/records.py asks before it writes. All of a re
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
@@ -18,9 +19,8 @@ from lineagehub.quota.daily import DailyQuota
 from lineagehub.web.endpoint import endpoint_of
 from lineagehub.web.parts import PRINCIPAL
 from lineagehub.web.problems import QUOTA_EXCEEDED, Refused
+from lineagehub.web.retry_after import spread
 
-LONGEST_RETRY_SECONDS = 3_600
-"""A limit may be raised meanwhile, so nobody is told to wait for midnight (quotas.md: Relay caps it, too)."""
 DAY_SECONDS = DAY_MS // 1000
 
 
@@ -53,7 +53,7 @@ class QuotaDoor:
         raise Refused(
             QUOTA_EXCEEDED,
             f"The namespace {namespace!r} has used {used} of its {limit} events of {day}, UTC; this request has {events}.",
-            retry_after_seconds=min(self._seconds_left(), LONGEST_RETRY_SECONDS),
+            retry_after_seconds=spread(self._seconds_left() if limit else math.inf),
             members={"limit": limit, "used": used, "resets_at": resets_at.isoformat().replace("+00:00", "Z")},
         )
 

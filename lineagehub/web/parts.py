@@ -26,6 +26,7 @@ from lineagehub.quota.replicas import Replicas
 from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
+from lineagehub.web.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,8 @@ REQUEST_ID = web.RequestKey("request_id", str)
 PRINCIPAL = web.RequestKey("principal", Principal)
 SUBJECT = web.RequestKey("subject", str)
 """The person whose token was believed, also where he is refused then for what he asks."""
+PROBLEM = web.RequestKey("problem", Problem)
+"""What the request was refused with."""
 ENDED_KEY = web.RequestKey("ended_key", ApiKeyRecord)
 """The key that a request was refused with: one that was valid once."""
 

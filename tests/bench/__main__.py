@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import lineage_graph, lineage_store, results, telemetry_store, verification, web_otlp
+from tests.bench import isolation, lineage_graph, lineage_store, results, telemetry_store, verification, web_otlp
 from tests.bench.stack import BROKERS
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "lineage_store": lineage_store,
     "lineage_graph": lineage_graph,
     "verification": verification,
+    "isolation": isolation,
 }
 
 
@@ -29,7 +30,9 @@ def main() -> None:
     parser.add_argument("name", choices=BENCHMARKS)
     parser.add_argument("--broker", choices=BROKERS, help="Apache Kafka from Maven (the default), or the embedded one.")
     parser.add_argument("--rounds", type=int, help="Rounds of each case.")
-    parser.add_argument("--seconds", type=float, help="web_otlp: how long the load of one round lasts.")
+    parser.add_argument("--seconds", type=float, help="web_otlp, isolation: how long the load of one round lasts.")
+    parser.add_argument("--rate", type=float, help="isolation: events a second of the quiet tenant.")
+    parser.add_argument("--times", type=float, help="isolation: so much more the loud tenant sends.")
     parser.add_argument("--spans", type=int, help="telemetry_store: spans of one round.")
     parser.add_argument("--events", type=int, help="lineage_store: events of one round.")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Which tests prove the rows of the catalogue of bad input: F (keys and tenancy), G06, G07, and H (straight to Kafka).
+"""Which tests prove the rows of the catalogue of bad input: F (tenancy), G (rates and quotas), H (straight to Kafka), K (webhooks).
 
 `path::test` names a test, `path::test[id]` one of its parameters too. A test that is renamed or dropped fails here.
 """
@@ -27,7 +27,7 @@ DELETED = "hub/web/management/test_deleted_namespaces.py"
 SHARED = "hub/web/management/test_shared_datasets.py"
 LIMITS = "hub/web/management/test_limits.py"
 CREATION = "hub/web/management/test_creation_over_http.py"
-CREATION_RATE = "hub/web/test_creation_rate.py"
+ACTION_RATES = "hub/web/test_action_rates.py"
 CONTROL_LIFE = "e2e/test_control_life.py"
 VERIFICATION = "agents/processors/test_verification.py"
 LINEAGE = "agents/processors/test_lineage_processor.py"
@@ -36,6 +36,18 @@ TOPICS = "contract/test_topics.py"
 ATTACKS = "real/test_kafka_attacks.py"
 REFUSALS = "real/test_kafka_refusals.py"
 CORRUPTION = "real/test_kafka_corruption.py"
+FORGED_TIMES = "real/test_forged_times.py"
+RATE_LIMITER = "hub/quota/test_rate_limiter.py"
+RATE_LIMITS = "hub/web/test_rate_limits.py"
+RATES_OF_TWO = "hub/web/test_rates_of_two_webs.py"
+RATE_ABUSE = "hub/web/test_rate_abuse.py"
+CHARGING = "e2e/test_charging.py"
+DESTINATIONS = "hub/webhooks/test_destinations.py"
+SENDER = "hub/webhooks/test_sender.py"
+HOSTILE = "hub/webhooks/test_hostile_webhooks.py"
+MESSAGES = "hub/webhooks/test_messages.py"
+WEBHOOKS = "hub/web/management/test_webhooks.py"
+COURIER = "agents/alerts/test_outbox_and_courier.py"
 
 _UNPROVED = f"{VERIFICATION}::test_a_record_that_nobody_proved_goes_to_the_operator"
 _ATTACK = f"{ATTACKS}::test_what_the_broker_takes_is_dead_lettered_with_its_reason_and_nothing_else_is_touched"
@@ -135,16 +147,39 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{SHARED}::test_a_shared_dataset_is_found_and_what_its_owner_makes_of_it_is_redacted",
         f"{SHARED}::test_how_much_is_hidden_changes_no_byte_of_any_answer",
     ),
+    "G01": (
+        f"{RATE_ABUSE}::test_of_twice_the_rate_for_ten_seconds_the_rate_and_the_burst_are_taken_and_the_rest_hears_when",
+        f"{RATE_LIMITS}::test_above_the_rate_a_route_answers_what_its_clients_send_again_and_takes_it_after_retry_after",
+        f"{RATES_OF_TWO}::test_two_webs_share_a_rate_and_a_stopped_or_killed_one_gives_its_share_back",
+    ),
+    "G02": (
+        f"{RATE_LIMITS}::test_the_items_of_a_batch_are_charged_and_a_batch_above_the_burst_is_413_for_ever",
+        f"{RATE_LIMITER}::test_a_batch_larger_than_the_burst_is_told_so_however_long_it_waits",
+    ),
+    "G03": (
+        f"{RATE_ABUSE}::test_a_clock_on_the_wall_that_jumps_an_hour_gives_no_burst_and_takes_no_rate",
+        f"{RATE_LIMITER}::test_the_clock_is_monotonic_and_no_other_is_asked",
+    ),
+    "G04": (
+        f"{FORGED_TIMES}::test_an_event_under_a_forged_time_counts_today[1970]",
+        f"{TOPICS}::test_the_broker_refuses_compression_bombs_and_forged_timestamps_on_tenant_topics",
+    ),
+    "G05": (
+        f"{CHARGING}::test_what_is_refused_is_not_charged_a_dead_letter_is_once_and_a_duplicate_never",
+        f"{RATE_LIMITS}::test_what_is_refused_for_itself_is_not_charged",
+    ),
     "G06": (
-        f"{CREATION_RATE}::test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_who_waits_as_told_is_served",
-        f"{CREATION_RATE}::test_callers_that_are_remembered_are_bounded_and_those_who_make_most_are_kept",
+        f"{ACTION_RATES}::test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_who_waits_as_told_is_served",
+        f"{ACTION_RATES}::test_callers_that_are_remembered_are_bounded_and_those_who_make_most_are_kept",
         f"{CREATION}::test_namespaces_beyond_the_burst_are_429_and_leave_nothing_in_memory_or_audit",
         f"{CREATION}::test_keys_beyond_the_burst_are_429_for_the_whole_namespace_rotation_included_and_for_no_other",
     ),
     "G07": (
         f"{LIMITS}::test_what_is_no_limit_is_422_with_its_pointer",
         f"{LIMITS}::test_a_limit_is_in_force_with_its_origin_and_leaving_it_out_gives_the_default_back",
+        f"{RATE_ABUSE}::test_a_limit_of_zero_rejects_all_for_an_hour_at_a_time_until_it_is_raised[events_per_day]",
     ),
+    "G08": (f"{CHARGING}::test_a_signed_record_that_is_replayed_is_a_duplicate_and_is_not_charged_again",),
     "H01": (f"{_UNPROVED}[no headers]", f"{_ATTACK}[H01 unsigned]"),
     "H02": (
         f"{_UNPROVED}[another body]",
@@ -211,9 +246,43 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "H14": (f"{REFUSALS}::test_who_floods_is_delayed_by_the_broker_and_delays_nobody_else",),
     "H15": (f"{REFUSALS}::test_a_tenant_cannot_open_a_transaction_and_one_that_stays_open_delays_nobody",),
     "H16": (_TENANT_ONLY,),
+    "K01": (
+        f"{DESTINATIONS}::test_nothing_but_https_on_443_of_a_public_host_is_a_destination",
+        f"{DESTINATIONS}::test_no_address_of_the_inside_is_a_destination_though_it_is_https_on_443",
+        f"{WEBHOOKS}::test_where_no_webhook_may_lead_is_refused_when_it_is_saved",
+        f"{SENDER}::test_what_may_not_be_saved_is_not_sent_to_either",
+        f"{COURIER}::test_what_a_webhook_refuses_or_may_not_lead_to_is_not_sent_again",
+    ),
+    "K02": (
+        f"{SENDER}::test_a_public_name_with_an_address_inside_is_not_connected_to",
+        f"{SENDER}::test_a_name_that_leads_inside_after_it_was_saved_is_not_connected_to",
+        f"{SENDER}::test_the_connection_goes_to_the_address_that_was_looked_at_and_the_name_is_asked_for_once",
+        f"{HOSTILE}::test_a_name_that_leads_inside_only_once_the_connection_is_made_is_not_connected_to",
+    ),
+    "K03": (f"{SENDER}::test_a_redirect_is_not_followed",),
+    "K04": (
+        f"{DESTINATIONS}::test_nothing_but_https_on_443_of_a_public_host_is_a_destination",
+        f"{DESTINATIONS}::test_where_hosts_are_listed_there_are_no_others",
+        f"{WEBHOOKS}::test_where_no_webhook_may_lead_is_refused_when_it_is_saved",
+    ),
+    "K05": (
+        f"{HOSTILE}::test_of_a_body_of_1_gb_nothing_is_read_and_the_connection_is_closed",
+        f"{HOSTILE}::test_a_body_that_drips_for_ever_is_not_waited_for",
+        f"{HOSTILE}::test_a_head_that_drips_is_given_up_at_the_deadline_of_the_whole_request",
+        f"{WEBHOOKS}::test_a_test_message_is_sent_to_each_and_what_became_of_it_is_said_without_what_was_answered",
+    ),
+    "K06": (f"{MESSAGES}::test_no_text_is_markup_or_a_mention_in_slacks_form",),
+    "K07": (
+        f"{COURIER}::test_a_storm_of_ten_thousand_alerts_is_one_message",
+        f"{COURIER}::test_the_first_alert_is_sent_at_once_and_those_of_the_minute_after_it_together",
+        f"{COURIER}::test_a_burst_is_new_once_an_hour",
+        f"{MESSAGES}::test_a_storm_is_one_message_that_says_how_many_more_there_are",
+    ),
 }
 
-ROWS = [*(f"F{row:02}" for row in range(1, 16)), "G06", "G07", *(f"H{row:02}" for row in range(1, 17))]
+ROWS = [
+    f"{section}{row:02}" for section, last in (("F", 15), ("G", 8), ("H", 16), ("K", 7)) for row in range(1, last + 1)
+]
 
 
 def test_every_row_has_a_proof_and_no_other_row_is_claimed() -> None:

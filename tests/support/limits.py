@@ -24,12 +24,17 @@ UNLIMITED = Limits(
 
 async def lift_limits(kafka: KafkaSettings, secret_key: str, namespace: str) -> None:
     """Write that a namespace has no limits worth the name, for webs that start afterwards; no web need run."""
+    await write_limits(kafka, secret_key, namespace, UNLIMITED)
+
+
+async def write_limits(kafka: KafkaSettings, secret_key: str, namespace: str, limits: Limits) -> None:
+    """Write the first limits of a namespace to the control topic; no web need run."""
     directory = Directory(Sealer(secret_key))
     await read_control(kafka, directory.apply)
     record = LimitsRecord(
         namespace=namespace,
         namespace_id=directory.namespaces[namespace].id,
-        limits=UNLIMITED,
+        limits=limits,
         updated_at=datetime.now(UTC),
     )
     async with Producer(kafka) as producer:

@@ -13,7 +13,7 @@ from lineagehub.contract.control import ApiKeyRecord, NamespaceRecord, Role, Sig
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.management import Note
 from lineagehub.management.api_keys import KeyManager
-from lineagehub.web.admin.creation_rate import CREATION_RATES
+from lineagehub.web.admin.action_rates import ACTION_RATES
 from lineagehub.web.admin.documents import read_document
 from lineagehub.web.admin.namespaces import manager_of_namespaces
 from lineagehub.web.admin.refusing import refusing
@@ -103,7 +103,7 @@ async def create_key(request: web.Request) -> web.Response:
     with refusing():
         namespace = _namespace(request)
         document = await read_document(request, KeyRequest)
-        request.app[CREATION_RATES].keys.take(request[PRINCIPAL])
+        request.app[ACTION_RATES].keys.take(request[PRINCIPAL])
         origin = management_origin(request, namespace.name)
         api_key, record = await _manager(request).issue(
             origin, namespace, document.role, document.note, _lifetime(document.expires_at), document.algorithm
@@ -117,7 +117,7 @@ async def rotate_key(request: web.Request) -> web.Response:
     with refusing():
         namespace = _namespace(request)
         document = await read_document(request, RotationRequest, default=b"{}")
-        request.app[CREATION_RATES].keys.take(request[PRINCIPAL])
+        request.app[ACTION_RATES].keys.take(request[PRINCIPAL])
         origin = management_origin(request, namespace.name)
         api_key, record, old = await _manager(request).rotate(
             origin, namespace, request.match_info["kid"], timedelta(seconds=document.overlap_seconds)

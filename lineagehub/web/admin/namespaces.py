@@ -18,7 +18,7 @@ from lineagehub.contract.management import NamespaceFields, NewNamespace
 from lineagehub.contract.sharing import SharedDataset
 from lineagehub.contract.signals import Signal
 from lineagehub.management.namespaces import NamespaceManager
-from lineagehub.web.admin.creation_rate import CREATION_RATES
+from lineagehub.web.admin.action_rates import ACTION_RATES
 from lineagehub.web.admin.documents import read_document
 from lineagehub.web.admin.refusing import refusing
 from lineagehub.web.admin.targets import (
@@ -95,7 +95,7 @@ async def list_namespaces(request: web.Request) -> web.Response:
 async def create_namespace(request: web.Request) -> web.Response:
     """Make a namespace; 409 when there is one of this name."""
     document = await read_document(request, NewNamespace)
-    request.app[CREATION_RATES].namespaces.take(request[PRINCIPAL])
+    request.app[ACTION_RATES].namespaces.take(request[PRINCIPAL])
     with refusing():
         record = await manager_of_namespaces(request).create(
             management_origin(request, document.name), document.name, document.given()

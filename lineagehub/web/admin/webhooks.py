@@ -13,12 +13,13 @@ from lineagehub.contract.control import WebhookFormat, WebhooksRecord
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.management import WebhooksRequest
 from lineagehub.management.webhooks import Trial, WebhooksManager
+from lineagehub.web.admin.action_rates import ACTION_RATES
 from lineagehub.web.admin.documents import read_document
 from lineagehub.web.admin.namespaces import manager_of_namespaces
 from lineagehub.web.admin.refusing import refusing
 from lineagehub.web.admin.targets import etag, expected_revisions, management_origin, target_namespace
 from lineagehub.web.answers import model_answer
-from lineagehub.web.parts import PARTS, SETTINGS
+from lineagehub.web.parts import PARTS, PRINCIPAL, SETTINGS
 from lineagehub.web.problems import SCHEMA_INVALID, Refused
 from lineagehub.webhooks.destinations import DestinationRules
 
@@ -87,6 +88,7 @@ async def test_webhooks(request: web.Request) -> web.Response:
     """Send a test message to each webhook, and answer what became of it."""
     with refusing():
         namespace = manager_of_namespaces(request).live(target_namespace(request))
+        request.app[ACTION_RATES].webhook_trials.take(request[PRINCIPAL])
         trials = await _manager(request).test(management_origin(request, namespace.name), namespace)
     return model_answer(TrialsDocument(results=[_described(trial) for trial in trials]))
 

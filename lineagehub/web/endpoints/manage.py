@@ -272,7 +272,7 @@ MANAGE_ENDPOINTS: tuple[Endpoint, ...] = (
         TAG,
         scope=Scope.NAMESPACE_WRITE,
         responses={200: json_of(TrialsDocument)},
-        problems=(*_TARGET, UNAVAILABLE),
+        problems=(*_TARGET, RATE_LIMITED, UNAVAILABLE),
     ),
     Endpoint(
         "GET",

@@ -1,5 +1,7 @@
 """One log line a request: debug when it went well, info when refused, warning when the hub is at fault.
 
+Who is throttled with 503 is refused, whatever the status says: his flood shall not look like faults of the hub.
+
 The query string and the headers stay out: either may hold a secret.
 """
 
@@ -12,7 +14,8 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from lineagehub.web.parts import PRINCIPAL, REQUEST_ID, SUBJECT
+from lineagehub.web.parts import PRINCIPAL, PROBLEM, REQUEST_ID, SUBJECT
+from lineagehub.web.problems import THROTTLED, Problem
 
 log = structlog.get_logger(__name__)
 _logger = logging.getLogger(__name__)
@@ -23,7 +26,8 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     """Log method, path, status, duration, request id, and the key id or the subject once they are known."""
     began = time.perf_counter()
     response = await handler(request)
-    level = _level(response.status)
+    problem = request.get(PROBLEM)
+    level = _level(response.status, problem)
     if not _logger.isEnabledFor(level):
         # structlog would gather all this first: 15 us a request.
         return response
@@ -34,6 +38,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         method=request.method,
         path=request.path,
         status=response.status,
+        reason=problem.reason if problem else None,
         milliseconds=round((time.perf_counter() - began) * 1000, 1),
         request_id=request[REQUEST_ID],
         remote=request.remote,
@@ -43,7 +48,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
     return response
 
 
-def _level(status: int) -> int:
+def _level(status: int, problem: Problem | None) -> int:
     if status < 400:
         return logging.DEBUG
-    return logging.INFO if status < 500 else logging.WARNING
+    return logging.INFO if status < 500 or problem is THROTTLED else logging.WARNING

@@ -19,7 +19,7 @@ from lineagehub.errors import Permanent, Retryable, Unavailable
 from lineagehub.store.error_codes import QueryTooBig
 from lineagehub.telemetry.redaction import redact
 from lineagehub.web.endpoint import JSON, endpoint_of, speaks_marquez, speaks_otlp
-from lineagehub.web.parts import METRICS, REQUEST_ID
+from lineagehub.web.parts import METRICS, PROBLEM, REQUEST_ID
 from lineagehub.web.problems import (
     INTERNAL_ERROR,
     INVALID_REQUEST,
@@ -72,6 +72,7 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         log.exception("An unexpected fault of the hub.", request_id=request[REQUEST_ID], path=request.path)
         request.app[METRICS].unexpected_errors.inc()
         answer = Refused(INTERNAL_ERROR, f"The hub failed; the request id for its operator is {request[REQUEST_ID]}.")
+    request[PROBLEM] = answer.problem
     request.app[METRICS].refusals.labels(answer.problem.reason).inc()
     return _response(request, answer)
 

@@ -5,20 +5,25 @@ One row a case; the answer is always a clear refusal.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from backports import zstd
 
 from tests.hub.web.running import Records, RunningWeb, running_web, settings_for
 from tests.hub.web.samples import run_event, trace_request
+from tests.support.waiting import wait_until_async
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 MEBIBYTE = 1_048_576
+IN_FLIGHT = "lineagehub_http_bodies_in_flight_bytes "
 ROUTES = {"/api/v1/lineage": "application/json", "/v1/traces": "application/x-protobuf"}
 
 
@@ -213,3 +218,49 @@ async def test_bodies_in_memory_are_bounded_and_the_answer_says_when_to_come_bac
             assert answer.status == 200, "what was refused is no longer counted"
         async with tight.client.get("/metrics") as answer:
             assert "lineagehub_http_bodies_in_flight_bytes 0.0" in await answer.text()
+
+
+async def test_who_never_ends_his_bodies_is_refused_while_there_is_room_for_another_namespaces(web: RunningWeb) -> None:
+    budget, held, connections = 1_000_000, 300_000, 6
+    small = settings_for(web.settings.kafka, in_flight_bytes=budget, body_timeout_seconds=30)
+    async with running_web(small) as tight, AsyncExitStack() as open_connections:
+        tight.keys = web.keys
+        await tight.parts.control_view.wait_complete(20)
+
+        async def begin_a_body() -> asyncio.StreamReader:
+            address = urlsplit(tight.url)
+            reader, writer = await asyncio.open_connection(address.hostname, address.port)
+            open_connections.callback(writer.close)
+            head = (
+                f"POST /api/v1/lineage HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {web.keys['writer']}\r\n"
+                f"Content-Type: application/json\r\nContent-Length: {2 * held}\r\n\r\n"
+            )
+            writer.write(head.encode() + b" " * held)
+            return reader
+
+        begun = [asyncio.create_task((await begin_a_body()).readline()) for _ in range(connections)]
+
+        async def is_refused() -> bool:
+            return sum(one.done() for one in begun) >= connections - 2
+
+        await wait_until_async(is_refused, 20, "all but what half of the memory holds to be refused")
+        assert {one.result() for one in begun if one.done()} == {b"HTTP/1.1 503 Service Unavailable\r\n"}
+        async with tight.client.get("/metrics") as answer:
+            (line,) = [one for one in (await answer.text()).splitlines() if one.startswith(IN_FLIGHT)]
+        assert 0 < float(line.split()[1]) <= budget / 2
+        body = event() + b" " * held
+        headers = tight.headers("stranger", Content_Type="application/json")
+        async with tight.client.post("/api/v1/lineage", data=body, headers=headers) as answer:
+            assert answer.status == 201
+        for one in begun:
+            one.cancel()
+
+
+async def test_a_single_body_may_fill_all_the_memory_there_is(web: RunningWeb) -> None:
+    small = settings_for(web.settings.kafka, in_flight_bytes=1_000_000)
+    async with running_web(small) as tight:
+        tight.keys = web.keys
+        await tight.parts.control_view.wait_complete(20)
+        headers = tight.headers(Content_Type="application/json")
+        async with tight.client.post("/api/v1/lineage", data=event() + b" " * 990_000, headers=headers) as answer:
+            assert answer.status == 201

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from lineagehub.contract.alerts import Alert, AlertKind
 from lineagehub.contract.control import WebhookFormat
@@ -24,6 +22,7 @@ from lineagehub.webhooks.sender import (
 )
 from tests.support.attacks import FORBIDDEN_WEBHOOKS
 from tests.support.broker import free_port
+from tests.support.fixed_resolver import FixedResolver
 from tests.support.webhook_server import WebhookServer, webhook_server
 
 NOW = datetime(2026, 1, 31, 14, 5, tzinfo=UTC)
@@ -31,35 +30,6 @@ ALERT = Alert(
     namespace="analytics", kind=AlertKind.QUOTA, level="80", period="2026-01-31", text="<!channel> 81 %", at=NOW
 )
 MESSAGE = message_of(WebhookFormat.SLACK, [ALERT], "", NOW)
-
-
-class FixedResolver(AbstractResolver):
-    """Gives these addresses, one list a call, the last again and again."""
-
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        """See AbstractResolver."""
-        self.asked.append(host)
-        addresses = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
-                proto=0,
-                flags=socket.AI_NUMERICHOST,
-            )
-            for address in addresses
-        ]
-
-    async def close(self) -> None:
-        """See AbstractResolver."""
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest_asyncio
 from lineagehub.cli._hub import HubClient, HubRefused
 from lineagehub.contract.audit import Action
 from lineagehub.settings import Settings
-from lineagehub.web.admin import creation_rate
-from lineagehub.web.admin.creation_rate import Pace
+from lineagehub.web.admin import action_rates
+from lineagehub.web.admin.action_rates import Pace
 from tests.hub.web.management.calling import NAMESPACES, Tenant, audited, kid_of, send
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web
 
@@ -27,8 +27,8 @@ ASKED = 100
 async def strict(hub: RunningWeb, settings: Settings) -> AsyncIterator[RunningWeb]:
     """Another web, which makes five at once and then one an hour: no test is slow enough to see a sixth."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(creation_rate, "NAMESPACES", Pace(1 / 3_600, BURST))
-        patch.setattr(creation_rate, "KEYS", Pace(1 / 3_600, BURST))
+        patch.setattr(action_rates, "NAMESPACES", Pace(1 / 3_600, BURST))
+        patch.setattr(action_rates, "KEYS", Pace(1 / 3_600, BURST))
         async with running_web(settings) as running:
             running.keys = hub.keys
             assert await running.parts.control_view.wait_complete(READY_SECONDS)
@@ -69,7 +69,7 @@ async def test_a_command_beyond_the_burst_says_what_to_do(hub: RunningWeb, stric
         for number in range(BURST + 1):
             client.send("POST", "namespaces", {"name": f"commanded-{number}-{uuid.uuid4().hex[:8]}"})
 
-    with pytest.raises(HubRefused, match="namespaces a second") as caught:
+    with pytest.raises(HubRefused, match="makes namespaces at") as caught:
         await asyncio.to_thread(make_one_too_many)
     assert (caught.value.status, "repeat the command" in caught.value.next_step) == (429, True)
 

@@ -10,6 +10,7 @@ import pytest
 
 from lineagehub.contract.keys import webhooks_key
 from lineagehub.settings import AlertsSettings
+from lineagehub.web.admin.action_rates import WEBHOOK_TRIALS
 from lineagehub.webhooks.sealed import open_webhook
 from tests.hub.web.management.calling import NAMESPACES, Tenant, audited, issue, send
 from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web
@@ -154,6 +155,24 @@ async def test_a_test_message_is_sent_to_each_and_what_became_of_it_is_said_with
     assert (
         "This is a test" in next(one for one in server.received if one.path.startswith("/services/T0")).document["text"]
     )
+
+
+async def test_trials_beyond_the_burst_are_429_for_the_whole_namespace_and_call_nobody(
+    hub: RunningWeb, tenant: Tenant
+) -> None:
+    async with webhook_server() as server:
+        alerts = AlertsSettings(trusted_origins=server.origin)
+        async with running_web(hub.settings.model_copy(update={"alerts": alerts})) as web:
+            assert await web.parts.control_view.wait_complete(READY_SECONDS)
+            path = f"{tenant.path}/webhooks"
+            assert (await send(web, "PUT", path, tenant.keys["owner"], webhooks({"url": server.slack}))).status == 200
+            tried = [await send(web, "POST", f"{path}/test", tenant.keys["owner"]) for _ in range(WEBHOOK_TRIALS.burst)]
+            refused = await send(web, "POST", f"{path}/test", tenant.keys["admin"])
+            others = await send(web, "POST", f"{path}/test", hub.keys["operator"])
+    assert {reply.status for reply in (*tried, others)} == {200}
+    assert (refused.status, refused.document["reason"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert len(server.received) == WEBHOOK_TRIALS.burst + 1
 
 
 async def test_the_command_sets_shows_tries_and_deletes_webhooks(hub: RunningWeb, tenant: Tenant) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from lineagehub.auth.principal import Principal
 from lineagehub.contract.control import ROLE_SCOPES, Role
-from lineagehub.web.admin.creation_rate import KEYS, MAXIMUM_CALLERS, NAMESPACES, CreationRate
+from lineagehub.web.admin.action_rates import KEYS, MAXIMUM_CALLERS, NAMESPACES, ActionRate
 from lineagehub.web.problems import Refused
 
 
@@ -35,7 +35,7 @@ def owner(namespace: str, kid: str = "owner000") -> Principal:
     return Principal(kid, Role.OWNER, namespace, ROLE_SCOPES[Role.OWNER])
 
 
-def waits(rate: CreationRate, principal: Principal) -> float:
+def waits(rate: ActionRate, principal: Principal) -> float:
     """Make one; return 0.0 if it may be made, else the seconds that the refusal says."""
     try:
         rate.take(principal)
@@ -45,7 +45,7 @@ def waits(rate: CreationRate, principal: Principal) -> float:
 
 
 def test_a_file_of_200_namespaces_with_three_keys_each_is_applied_at_once(clock: Clock) -> None:
-    namespaces, keys = CreationRate("namespaces", NAMESPACES, clock), CreationRate("keys", KEYS, clock)
+    namespaces, keys = ActionRate("makes namespaces", NAMESPACES, clock), ActionRate("makes keys", KEYS, clock)
     assert not any(waits(namespaces, operator()) for _ in range(200))
     assert not any(waits(keys, operator()) for _ in range(600))
 
@@ -53,7 +53,7 @@ def test_a_file_of_200_namespaces_with_three_keys_each_is_applied_at_once(clock:
 def test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_who_waits_as_told_is_served(
     clock: Clock,
 ) -> None:
-    rate = CreationRate("namespaces", NAMESPACES, clock)
+    rate = ActionRate("makes namespaces", NAMESPACES, clock)
     made = 0
     for _ in range(10_000):
         made += not waits(rate, operator())
@@ -70,7 +70,7 @@ def test_of_ten_thousand_in_a_minute_the_burst_and_a_minutes_worth_are_made_and_
 
 
 def test_the_burst_is_back_after_a_rest_and_is_never_more(clock: Clock) -> None:
-    rate = CreationRate("namespaces", NAMESPACES, clock)
+    rate = ActionRate("makes namespaces", NAMESPACES, clock)
     for _ in range(2):
         made = [waits(rate, operator()) for _ in range(NAMESPACES.burst + 1)]
         assert not any(made[:-1])
@@ -79,7 +79,7 @@ def test_the_burst_is_back_after_a_rest_and_is_never_more(clock: Clock) -> None:
 
 
 def test_another_key_of_the_same_namespace_is_no_other_caller_and_another_namespace_is(clock: Clock) -> None:
-    rate = CreationRate("keys", KEYS, clock)
+    rate = ActionRate("makes keys", KEYS, clock)
     assert not any(waits(rate, owner("team-a", f"key{number:05}")) for number in range(KEYS.burst))
     assert waits(rate, owner("team-a", "another0")) > 0
     assert waits(rate, owner("team-b")) == 0.0
@@ -88,10 +88,28 @@ def test_another_key_of_the_same_namespace_is_no_other_caller_and_another_namesp
 
 
 def test_callers_that_are_remembered_are_bounded_and_those_who_make_most_are_kept(clock: Clock) -> None:
-    rate = CreationRate("keys", KEYS, clock)
+    rate = ActionRate("makes keys", KEYS, clock)
     for _ in range(KEYS.burst):
         rate.take(owner("busy"))
     for number in range(3 * MAXIMUM_CALLERS):
         rate.take(owner(f"team-{number}"))
         assert waits(rate, owner("busy")) > 0
     assert len(rate) == MAXIMUM_CALLERS
+
+
+def test_webs_share_a_rate_and_each_has_the_burst(clock: Clock) -> None:
+    replicas = [2]
+    rate = ActionRate("makes keys", KEYS, clock, lambda: replicas[0])
+    assert not any(waits(rate, operator()) for _ in range(KEYS.burst))
+    assert waits(rate, operator()) == pytest.approx(2 / KEYS.each_second)
+    clock.now += 10
+    made = sum(not waits(rate, operator()) for _ in range(KEYS.burst))
+    assert made == 10 * KEYS.each_second / 2
+    replicas[0] = 1
+    clock.now += 10
+    assert waits(rate, operator()) == 0.0, (
+        "another number is followed, and the seconds before it were at the rate of then"
+    )
+    clock.now += 10
+    made = sum(not waits(rate, operator()) for _ in range(KEYS.burst))
+    assert made >= 10 * KEYS.each_second
