@@ -227,9 +227,11 @@ class Deliverer:
         if self.metering is None:
             return
         divert = self.metering.divert
-        for left in checked.left_out:
-            if left.record.offset in checked.range.diverted:
-                await self._retry(functools.partial(divert, left), checked.partition, assigned)
+        await _all_of(
+            self._retry(functools.partial(divert, left), checked.partition, assigned)
+            for left in checked.left_out
+            if left.record.offset in checked.range.diverted
+        )
 
     async def _count(self, checked: CheckedBatch, assigned: _Assigned, refused: Collection[int] = ()) -> None:
         """Say what a batch held, once all of it is where it belongs. `refused`: offsets of its records that the sink did not take."""

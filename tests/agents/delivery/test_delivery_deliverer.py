@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.ranges import BatchRange
 from lineagehub_agents.delivery.records import Partition, SinkBatch
 from lineagehub_agents.delivery.refusals import MAXIMUM_IN_A_ROW
@@ -16,7 +17,7 @@ from lineagehub_agents.delivery.retrying import Stuck
 
 from lineagehub.contract.reasons import Reason
 from lineagehub.errors import LineageHubError, Permanent, Retryable
-from tests.support.delivery import BAD, BROKEN, GOOD, REFUSED, TOPIC, Crash, Event, Worker, World, record
+from tests.support.delivery import BAD, BROKEN, GOOD, OVER, REFUSED, TOPIC, Crash, Event, Worker, World, record
 
 FIRST = Partition(TOPIC, 0)
 
@@ -311,3 +312,19 @@ async def test_partitions_go_side_by_side() -> None:
     worker.deliverer.sink.send = meet  # type: ignore[method-assign]  # The sink is the test's own.
     await worker.step(1)
     assert len(world.tokens) == 2
+
+
+async def test_what_is_over_quota_is_diverted_side_by_side_so_that_nobody_else_in_the_batch_waits_for_each() -> None:
+    world = World([[OVER] * 10])
+    worker = joined(world)
+    assert worker.deliverer.metering is not None
+    divert, together = worker.deliverer.metering.divert, asyncio.Barrier(5)
+
+    async def divert_with_the_others(left: LeftOut) -> None:
+        await together.wait()
+        await divert(left)
+
+    worker.deliverer.metering.divert = divert_with_the_others  # type: ignore[method-assign]  # The metering is the test's own.
+    async with asyncio.timeout(10):
+        await worker.step(10)
+    assert len(world.diverted) == 5
