@@ -10,6 +10,7 @@ from lineagehub.contract.dead_letter import DeadLetter, signed_headers
 from lineagehub.contract.headers import BadEnvelope, read_headers
 from lineagehub.contract.namespaces import OPERATOR_LANE
 from lineagehub.telemetry.redaction import redact_bytes
+from lineagehub.telemetry.sparing import Sparing
 from lineagehub_agents.delivery.records import Record, Rejected
 
 log = structlog.get_logger(__name__)
@@ -25,6 +26,7 @@ class DeadLetters:
         self._topic = topic
         self._agent = agent
         self._signing_key = signing_key
+        self._sparing = Sparing()
 
     async def write(self, record: Record, rejection: Rejected) -> None:
         """Write one dead letter and wait for its acknowledgement.
@@ -52,14 +54,17 @@ class DeadLetters:
         original = [(name, redact_bytes(text) if text else text) for name, text in record.headers]
         headers = signed_headers(self._signing_key, self._topic, lane, ours, original[:MAXIMUM_ORIGINAL_HEADERS], value)
         await self._producer.send(self._topic, value, key=lane.encode(), headers=headers)  # type: ignore[arg-type]  # Null values.
-        log.warning(
-            "A record was dead-lettered.",
-            reason=rejection.reason.value,
-            detail=rejection.detail,
-            namespace=lane,
-            partition=str(partition),
-            offset=record.offset,
-        )
+        unsaid = self._sparing.unsaid((lane, rejection.reason))
+        if unsaid is not None:
+            log.warning(
+                "A record was dead-lettered.",
+                reason=rejection.reason.value,
+                detail=rejection.detail,
+                namespace=lane,
+                partition=str(partition),
+                offset=record.offset,
+                unsaid=unsaid,
+            )
 
 
 def attempt_of(record: Record) -> int:

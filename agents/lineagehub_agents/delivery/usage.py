@@ -19,6 +19,7 @@ from lineagehub.contract.over_quota import Origin, over_quota_headers
 from lineagehub.contract.signals import Signal
 from lineagehub.contract.usage import DAY_MS, UsageDelta, day_of, encode
 from lineagehub.quota.daily import DailyQuota
+from lineagehub.telemetry.sparing import Sparing
 from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.metering import Diverts
 from lineagehub_agents.delivery.records import CheckedRecord
@@ -43,6 +44,7 @@ class KafkaMetering:
         self._topics = topics
         self._quota = quota
         self._agent = agent
+        self._sparing = Sparing()
 
     @contextlib.contextmanager
     def gate(self) -> Iterator[Diverts]:
@@ -80,7 +82,15 @@ class KafkaMetering:
         origin = Origin(partition.topic, partition.number, record.offset, left.events, record.key or b"")
         headers = [*over_quota_headers(self._agent, origin), *record.headers[:64]]
         await self._producer.send(self._topics.over_quota, record.value, key=namespace.encode(), headers=headers)
-        log.info("A record is over quota.", namespace=namespace, partition=str(partition), offset=record.offset)
+        unsaid = self._sparing.unsaid(namespace)
+        if unsaid is not None:
+            log.info(
+                "A record is over quota.",
+                namespace=namespace,
+                partition=str(partition),
+                offset=record.offset,
+                unsaid=unsaid,
+            )
 
     async def write(self, deltas: Sequence[UsageDelta]) -> None:
         """See Metering."""
