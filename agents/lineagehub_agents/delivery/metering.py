@@ -26,10 +26,11 @@ class Metering(Protocol):
 
     signal: Signal
 
-    def gate(self) -> AbstractContextManager[Diverts]:
+    def gate(self, *, replayed: bool = False) -> AbstractContextManager[Diverts]:
         """Give what tells of each record of one batch, in order, whether it is over its namespace's quota.
 
-        Until the end of the block, when the batch is counted, others know what it lets in.
+        Until the end of the block, when the batch is counted, others know what it lets in. `replayed`: all that it is asked of was let in
+        before, and is only told to the others.
         """
         ...
 

@@ -45,7 +45,7 @@ class KafkaMetering:
         self._agent = agent
 
     @contextlib.contextmanager
-    def gate(self) -> Iterator[Diverts]:
+    def gate(self, *, replayed: bool = False) -> Iterator[Diverts]:
         """See Metering."""
         let_in: defaultdict[tuple[str, str], int] = defaultdict(int)
         rooms: dict[tuple[str, int], float] = {}
@@ -58,7 +58,7 @@ class KafkaMetering:
             if room is None:
                 known = self._quota.room(key[0], day_of(key[1] * DAY_MS))
                 room = float("inf") if known is None else known
-            if checked.rows > room:
+            if checked.rows > room and not replayed:
                 rooms[key] = room
                 return True
             rooms[key] = room - checked.rows

@@ -64,3 +64,10 @@ def test_batches_of_several_partitions_at_once_share_what_is_left() -> None:
 def test_while_nobody_knows_what_is_used_nothing_is_diverted() -> None:
     with metering(is_known=False).gate() as diverts:
         assert not diverts(direct(0, 1_000))
+
+
+def test_a_batch_delivered_again_is_judged_as_before_and_others_leave_room_for_it() -> None:
+    counting = metering()
+    with counting.gate(replayed=True) as again, counting.gate() as beside:
+        assert [again(direct(offset, 4)) for offset in range(3)] == [False, False, False]
+        assert beside(direct(3))
