@@ -22,7 +22,7 @@ KEPT_DAYS = 35
 """Days that are kept, today included: a month's report. A delta is at most 14 days late (two topics' retention)."""
 
 
-class Counts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Events, by what became of them; `bytes` of the values of those that are charged."""
 
     stored: int = 0
@@ -83,7 +83,7 @@ class Verdict(StrEnum):
     OVER = "over"
 
 
-class CountedTo(msgspec.Struct, frozen=True, array_like=True):
+class CountedTo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a partition is counted: the last offset, and the `first_at` of the delta that ended there."""
 
     last: int

@@ -163,7 +163,7 @@ def test_old_days_are_dropped_and_never_begun_again() -> None:
     later_ms = NOON_MS + 35 * 86_400_000
     (key,) = outdated(book, later_ms)
     book.apply(key, None)
-    assert book.all_keys == []
+    assert book.days == []
     assert add(book, delta(0, 9), now_ms=later_ms) == {}
     assert day_of(NOON_MS) == DAY
 
