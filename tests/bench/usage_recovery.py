@@ -35,7 +35,7 @@ STORED = 5_000
 EVERY = 100
 """One namespace in so many gets deltas after the recovery."""
 LIMIT = 10_000_000
-AT_ONCE = 20_000
+AT_ONCE = 2_000
 RECOVERY_SECONDS = 300
 EMBEDDED_GROUP = {"LINEAGEHUB_AGENTS_SESSION_TIMEOUT_SECONDS": "3", "LINEAGEHUB_AGENTS_REBALANCE_TIMEOUT_SECONDS": "3"}
 
@@ -165,7 +165,6 @@ class _World:
         """Yield for one namespace in `EVERY` a delta that is counted, and a new one of one event."""
         for one in range(0, self.namespaces, EVERY):
             for last, first_at in ((COUNTED_TO - 5, self.began_ms - 5), (COUNTED_TO + number, self.began_ms + number)):
-                topic = OPENLINEAGE_EVENTS.name
                 delta = UsageDelta(
                     self._name(one),
                     self.today.isoformat(),

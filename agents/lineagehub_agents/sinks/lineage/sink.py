@@ -7,11 +7,14 @@ nor repetition (migrations/0009), so their insert has no token and may hold the 
 
 from __future__ import annotations
 
+import functools
+
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
 from lineagehub.store.metered_events import StoredRange, count_new_events
 from lineagehub_agents.delivery.records import NewEvents, SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
+from lineagehub_agents.sinks.lineage.joined_counts import JoinedCounts
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
 
 
@@ -23,6 +26,7 @@ class LineageSink:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
         self._derived = JoinedInserts(self._insert_derived)
+        self._new = JoinedCounts(functools.partial(count_new_events, clickhouse))
 
     async def start(self) -> None:
         """See Sink."""
@@ -40,7 +44,7 @@ class LineageSink:
         first, last = batch.records[0].record, batch.records[-1].record
         times = [checked.record.timestamp_ms for checked in batch.records]
         stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times))
-        return await count_new_events(self._clickhouse, stored)
+        return await self._new.count(stored)
 
     async def close(self) -> None:
         """See Sink."""
