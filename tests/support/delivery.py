@@ -295,6 +295,7 @@ class RecordingMetering:
     """Stands for the topics of usage; deltas may be written twice, and by a zombie."""
 
     signal = Signal.LINEAGE
+    diverted_events = 0
 
     def __init__(self, world: World, commit: Commit) -> None:
         self._world = world

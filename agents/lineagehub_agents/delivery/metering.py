@@ -25,6 +25,8 @@ class Metering(Protocol):
     """Where a Deliverer's counts go, and who is over quota."""
 
     signal: Signal
+    diverted_events: int
+    """Events of the records diverted by this process; a record that is diverted again after a fault counts again."""
 
     def gate(self, *, replayed: bool = False) -> AbstractContextManager[Diverts]:
         """Give what tells of each record of one batch, in order, whether it is over its namespace's quota.

@@ -39,6 +39,7 @@ class KafkaMetering:
 
     def __init__(self, signal: Signal, producer: Producer, topics: UsageTopics, quota: DailyQuota, agent: str) -> None:
         self.signal = signal
+        self.diverted_events = 0
         self._producer = producer
         self._topics = topics
         self._quota = quota
@@ -80,6 +81,7 @@ class KafkaMetering:
         origin = Origin(partition.topic, partition.number, record.offset, left.events, record.key or b"")
         headers = [*over_quota_headers(self._agent, origin), *record.headers[:64]]
         await self._producer.send(self._topics.over_quota, record.value, key=namespace.encode(), headers=headers)
+        self.diverted_events += left.events
         log.info("A record is over quota.", namespace=namespace, partition=str(partition), offset=record.offset)
 
     async def write(self, deltas: Sequence[UsageDelta]) -> None:
