@@ -16,6 +16,9 @@ from lineagehub.quota.packed_totals import TotalPacker
 
 log = structlog.get_logger(__name__)
 
+REMEMBERED_DAYS = 2
+"""Around midnight two days are asked about, one after the other."""
+
 
 class UsageBook:
     """Totals by namespace, day and signal. All methods are in-memory and immediate."""
@@ -23,6 +26,7 @@ class UsageBook:
     def __init__(self) -> None:
         self._days: dict[str, dict[Signal, dict[str, bytes]]] = {}
         self._counted: dict[str, dict[str, CountedTo]] = {}
+        self._used: dict[str, dict[str, int]] = {}
         self._packer = TotalPacker()
 
     def apply(self, key: bytes, value: bytes | None) -> bool:
@@ -49,6 +53,7 @@ class UsageBook:
         namespace = sys.intern(total.namespace)
         of_signal = self._days.setdefault(total.day, {}).setdefault(total.signal, {})
         of_signal[namespace] = self._packer.pack(total)
+        self._used.get(total.day, {}).pop(namespace, None)
         of_namespace = self._counted.setdefault(namespace, {})
         for place, counted in total.counted.items():
             known = of_namespace.get(place)
@@ -80,8 +85,16 @@ class UsageBook:
         return list(dict.fromkeys(namespace for totals in self._days.get(day, {}).values() for namespace in totals))
 
     def used(self, namespace: str, day: str) -> int:
-        """Return how many events are charged to a namespace on a day."""
-        return sum(total.counts.charged for total in self.of_day(namespace, day).values())
+        """Return how many events are charged to a namespace on a day. Asked several times for each request, so it is remembered."""
+        of_day = self._used.get(day)
+        if of_day is None:
+            of_day = self._used[day] = {}
+            if len(self._used) > REMEMBERED_DAYS:
+                del self._used[min(self._used)]
+        used = of_day.get(namespace)
+        if used is None:
+            used = of_day[namespace] = self.counts(namespace, day).charged
+        return used
 
     def counts(self, namespace: str, day: str) -> Counts:
         """Return the counts of a namespace's day, all signals together."""
@@ -103,6 +116,7 @@ class UsageBook:
             return
         signals = self._days.get(day, {})
         totals = signals.get(signal, {})
+        self._used.get(day, {}).pop(namespace, None)
         if totals.pop(namespace, None) is not None and not totals:
             del signals[signal]
             if not signals:
