@@ -19,7 +19,7 @@ class LetIn(msgspec.Struct, frozen=True, array_like=True, gc=False):
     events: int
 
 
-class Heartbeat(msgspec.Struct, frozen=True):
+class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
     """The `beat`th of a web. `let_in`: of the namespaces that have used half of their day."""
 
     beat: int
