@@ -36,6 +36,7 @@ EVERY = 100
 """One namespace in so many gets deltas after the recovery."""
 LIMIT = 10_000_000
 AT_ONCE = 2_000
+WRITE_SECONDS = 60.0
 RECOVERY_SECONDS = 300
 EMBEDDED_GROUP = {"LINEAGEHUB_AGENTS_SESSION_TIMEOUT_SECONDS": "3", "LINEAGEHUB_AGENTS_REBALANCE_TIMEOUT_SECONDS": "3"}
 
@@ -192,7 +193,8 @@ class _World:
                 assert total.counts.stored == STORED + added, total
 
     async def _write(self, topic: str, pairs: Iterable[tuple[bytes, bytes]]) -> None:
-        async with Producer(self.stack.kafka) as producer:
+        patient = self.stack.kafka.model_copy(update={"acknowledge_timeout_seconds": WRITE_SECONDS})
+        async with Producer(patient) as producer:
             sends = []
             for key, value in pairs:
                 sends.append(producer.send(topic, value, key=key))
