@@ -81,6 +81,11 @@ class DeliveryCollector:
         by_reason = CounterMetricFamily(
             "lineagehub_dead_letters", "Records dead-lettered, by reason.", labels=[*labels, "reason"]
         )
+        diverted = CounterMetricFamily(
+            "lineagehub_diverted_events",
+            "Events that came straight to Kafka over quota, and were put aside.",
+            labels=[*labels, "signal"],
+        )
         behind = GaugeMetricFamily(
             "lineagehub_behind_records",
             "Records on Kafka not delivered yet; a batch counts until it is.",
@@ -96,9 +101,11 @@ class DeliveryCollector:
                 dead.add_metric(values, deliverer.state.dead_lettered)
                 for reason, number in deliverer.state.dead_letters.items():
                     by_reason.add_metric([*values, reason.value], number)
+                if (metering := deliverer.metering) is not None:
+                    diverted.add_metric([*values, metering.signal.value], metering.diverted_events)
                 behind.add_metric(values, app.records_behind(topic))
                 fault.add_metric(values, 1.0 if deliverer.state.fault else 0.0)
-        yield from (delivered, rows, rendered, dead, by_reason, behind, fault)
+        yield from (delivered, rows, rendered, dead, by_reason, diverted, behind, fault)
 
 
 def _agent_state(agent: Agent) -> dict[str, object]:

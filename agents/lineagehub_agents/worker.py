@@ -19,6 +19,7 @@ from lineagehub.contract.topics import AGENT_STATES, CONTROL, USAGE
 from lineagehub.errors import ConfigurationError
 from lineagehub.quota.daily import DailyQuota
 from lineagehub.quota.limits import limits_by_name
+from lineagehub.quota.replicas import view_of_let_in
 from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import KafkaSettings, Settings
 from lineagehub_agents.agent import Agent, AgentParts
@@ -59,6 +60,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     book = UsageBook()
     usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
     quota = DailyQuota(book, limits_by_name(directory), lambda: usage_view.is_complete)
+    let_in_view = view_of_let_in(settings.kafka, quota)
     parts = AgentParts(settings, directory, sealer, producer, quota)
     agents = [make(parts) for make in makers]
     operations = OperationsServer(agents, control_view, settings.agents)
@@ -69,6 +71,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
     meters = any(route.metered for flow in FLOWS if flow.name in names for route in flow.routes)
     if meters:
         await usage_view.start()
+        await let_in_view.start()
     url = await operations.start()
     try:
         if not await _until_first(control_view.wait_complete(None), stop):
@@ -91,7 +94,7 @@ async def run_agents(names: Sequence[str], settings: Settings, on_ready: Callabl
             await _until_first(asyncio.sleep(WATCH_SECONDS), stop)
         return 0
     finally:
-        await _stop_all(agents, reporter, (control_view, usage_view), producer, operations)
+        await _stop_all(agents, reporter, (control_view, usage_view, let_in_view), producer, operations)
 
 
 def _warn_of_unknown_namespaces(kafka: KafkaSettings, directory: Directory) -> None:

@@ -1,4 +1,4 @@
-"""Which dead letters stand on their topics again? Asked by a re-drive about what an earlier one had claimed and died with.
+"""Which records stand on their topics again? Asked by a re-drive about what an earlier one had claimed and died with.
 
 Reads a window of time of whole topics: seconds of them, and only after a crash. Believes a record only if the hub signed it.
 """
@@ -26,9 +26,17 @@ DEADLINE_SECONDS = 20.0
 
 
 async def find_redriven(
-    kafka: KafkaSettings, signing_key: bytes, letters: Mapping[str, Iterable[str]], since_ms: int, until_ms: int
+    kafka: KafkaSettings,
+    signing_key: bytes,
+    letters: Mapping[str, Iterable[str]],
+    since_ms: int,
+    until_ms: int,
+    header: str = HEADER_LETTER,
 ) -> set[str]:
-    """Return those letters (ids, by topic) that were re-driven between two moments of the broker's clock. Raises Unavailable."""
+    """Return those letters (ids, by topic) that were re-driven between two moments of the broker's clock. Raises Unavailable.
+
+    `header`: which one of a record says what it was.
+    """
     wanted = {letter for ids in letters.values() for letter in ids}
     tolerate_bad_header_names()
     consumer = AIOKafkaConsumer(
@@ -46,8 +54,8 @@ async def find_redriven(
         await _seek(consumer, kafka, partitions, since_ms)
         return {
             letter
-            for record in await _read_until(consumer, partitions, until_ms)
-            if (letter := _letter_of(record, HmacKey(signing_key))) in wanted
+            for record in await _read_until(consumer, partitions, until_ms, header)
+            if (letter := _letter_of(record, HmacKey(signing_key), header)) in wanted
         }
     except (KafkaError, OSError) as error:
         raise Unavailable("kafka", f"What was re-driven could not be read: {error!r}.") from error
@@ -70,7 +78,7 @@ async def _seek(
 
 
 async def _read_until(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], until_ms: int
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], until_ms: int, header: str
 ) -> list[ConsumerRecord]:
     """Return the marked records up to a moment. Ends for each partition with a later record, or when the broker has no more."""
     read: list[ConsumerRecord] = []
@@ -81,7 +89,7 @@ async def _read_until(
             raise Unavailable("kafka", f"What was re-driven could not be read within {DEADLINE_SECONDS:g} s.")
         found = await consumer.getmany(*asked_ms, timeout_ms=FETCH_MS)
         for partition, records in found.items():
-            read += [record for record in records if any(name == HEADER_LETTER for name, _ in record.headers)]
+            read += [record for record in records if any(name == header for name, _ in record.headers)]
             asked_ms[partition] = time.time_ns() // 1_000_000
             if records[-1].timestamp > until_ms:
                 del asked_ms[partition]
@@ -91,11 +99,11 @@ async def _read_until(
     return read
 
 
-def _letter_of(record: ConsumerRecord, key: HmacKey) -> str | None:
+def _letter_of(record: ConsumerRecord, key: HmacKey, header: str) -> str | None:
     try:
         envelope, signature = read_headers(record.headers)
     except BadEnvelope:
         return None
     if envelope.key_id != HUB_KEY_ID or not key.has_signed(envelope, record.topic, record.value or b"", signature):
         return None
-    return next((value or b"").decode(errors="replace") for name, value in record.headers if name == HEADER_LETTER)
+    return next((value or b"").decode(errors="replace") for name, value in record.headers if name == header)

@@ -34,6 +34,8 @@ class Limits(BaseModel):
 
 
 NAMES: tuple[str, ...] = tuple(Limits.model_fields)
+NAMES_OF_DAYS = ("events_per_day", "grace_percent")
+"""Limits that only a namespace can have."""
 
 DEFAULT_LIMITS = Limits(
     events_per_day=10_000_000,

@@ -1,7 +1,7 @@
 """Over-quota records: as they were, with where they lay and that they were over quota in headers before the original ones.
 
 Written by the agents before the source offset is committed, read by `lineagehub over-quota redrive`. (topic, partition, offset)
-identifies one: a repeat is the same record. Web-signed records are never among them.
+identifies one: a repeat is the same record. Web-signed records are never among them. Between them stand the claims of re-drives.
 """
 
 from __future__ import annotations
@@ -19,6 +19,11 @@ HEADER_OFFSET = "oq-offset"
 HEADER_EVENTS = "oq-events"
 HEADER_KEY = "oq-key"
 
+HEADER_CLAIM = "oq-claim"
+"""The one header of a claim, a record without value under the namespace's key: a re-drive sends the record of this id and the next ones."""
+HEADER_REDRIVEN = "oq-redriven"
+"""On a record that is sent again: the id of the one it was."""
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -29,6 +34,11 @@ class Origin:
     offset: int
     events: int
     key: bytes
+
+    @property
+    def id(self) -> str:
+        """Its place, by which it is the same however often it is diverted."""
+        return f"{self.topic}:{self.partition}:{self.offset}"
 
 
 def over_quota_headers(agent: str, origin: Origin) -> list[tuple[str, bytes]]:
@@ -54,3 +64,14 @@ def origin_of(headers: Iterable[tuple[str, bytes]]) -> tuple[Origin, list[tuple[
     values = dict(first)
     partition, offset, events = (int(values[name]) for name in (HEADER_PARTITION, HEADER_OFFSET, HEADER_EVENTS))
     return Origin(values[HEADER_TOPIC].decode(), partition, offset, events, values[HEADER_KEY]), rest
+
+
+def claim_headers(first: Origin) -> list[tuple[str, bytes]]:
+    """Return the headers of the claim of a chunk that begins with this record."""
+    return [(HEADER_CLAIM, first.id.encode())]
+
+
+def claimed_by(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    """Return the id that a claim names, or None for a record that is no claim."""
+    given = list(headers)
+    return given[0][1].decode(errors="replace") if [name for name, _ in given] == [HEADER_CLAIM] else None

@@ -23,7 +23,7 @@ KEPT_DAYS = 35
 """Days that are kept, today included: a month's report. A delta is at most 14 days late (two topics' retention)."""
 
 
-class Counts(msgspec.Struct, frozen=True):
+class Counts(msgspec.Struct, frozen=True, gc=False):
     """Events, by what became of them; `bytes` of the values of those that are charged.
 
     `redriven`: dead letters that were sent again and are stored now. They were received, and charged, when they died; what dies again,
@@ -71,6 +71,10 @@ class NewEvents(NamedTuple):
     redriven: int = 0
 
 
+FirstCopies = dict[tuple[str, int], NewEvents]
+"""What is new, by namespace and day since the epoch."""
+
+
 class UsageDelta(msgspec.Struct, frozen=True, forbid_unknown_fields=False):
     """What a batch, the offsets `first` to `last` of a partition, held of one namespace and day.
 
@@ -103,7 +107,7 @@ class Verdict(StrEnum):
     OVER = "over"
 
 
-class CountedTo(msgspec.Struct, frozen=True, array_like=True):
+class CountedTo(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """How far a partition is counted: the last offset, and the `first_at` of the delta that ended there."""
 
     last: int

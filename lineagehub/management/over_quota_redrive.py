@@ -2,15 +2,17 @@
 
 A record goes back to the topic that it came from, under its key. One that its tenant signed is signed by the hub instead, as what comes
 over HTTP is: its own signature is too old by tomorrow. One that nobody signed, of a bound topic, goes as it was. What is sent is
-committed, chunk by chunk, in a consumer group of the namespace's own, so that a repeat goes on where the last one stopped; after a kill
-at most one chunk is sent twice, which an event's id makes one.
+committed, chunk by chunk, in a consumer group of the namespace's own, so that a repeat goes on where the last one stopped. Before a
+chunk is sent it is claimed, on the topic itself: after a kill the next re-drive looks for what of the claimed chunk stands on its topics
+already. Only what nobody signed is not believed there, and goes twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -22,14 +24,17 @@ from lineagehub.auth.sealing import HUB_KEY_ID, Sealer
 from lineagehub.broker.connection import client_arguments
 from lineagehub.broker.fetches import answered_since
 from lineagehub.broker.producer import Producer
+from lineagehub.broker.redriven import find_redriven
 from lineagehub.contract.headers import BadEnvelope, Envelope, read_headers
-from lineagehub.contract.over_quota import Origin, origin_of
+from lineagehub.contract.over_quota import HEADER_REDRIVEN, Origin, claim_headers, claimed_by, origin_of
 from lineagehub.contract.topics import OVER_QUOTA
 from lineagehub.errors import Unavailable
 from lineagehub.settings import KafkaSettings
 
 GROUP = "lineagehub-over-quota-redrive"
 CHUNK = 100
+CLOCKS_MS = 10_000
+"""So much may the clocks of broker and producers differ, where the broker keeps the producer's."""
 FETCH_MS = 300
 READ_SECONDS = 30.0
 
@@ -65,6 +70,7 @@ class Redriver:
     producer: Producer
     namespace: str
     _redriven: Redriven = field(default_factory=Redriven)
+    _claims: dict[str, int] = field(default_factory=dict)
 
     async def redrive(self, room: int | None) -> Redriven:
         """Send records with at most `room` events in all (None: all of them), oldest first. Raises Unavailable."""
@@ -72,39 +78,63 @@ class Redriver:
         try:
             async with _reader(self.kafka, f"{GROUP}-{self.namespace}") as consumer:
                 held = await self._read(consumer, topic)
+                handled = 0
+                there = await self._sent_by_a_dead_one(held)
                 for start in range(0, len(held), CHUNK):
-                    chunk = self._fitting(held[start : start + CHUNK], room)
-                    await asyncio.gather(*map(self._send, chunk))
+                    chunk = self._fitting(held[start : start + CHUNK], room, there)
+                    if chunk:
+                        await self.producer.send(topic, None, self.namespace.encode(), claim_headers(chunk[0].origin))
+                    await asyncio.gather(*(self._send(one) for one in chunk if one.origin.id not in there))
                     await _commit(consumer, chunk)
+                    handled += len(chunk)
                     if len(chunk) < len(held[start : start + CHUNK]):
                         break
         except KafkaError as error:
             raise Unavailable("kafka", f"The topic {topic} cannot be read: {error!r}.") from error
-        self._redriven.left = len(held) - self._redriven.sent - self._redriven.refused
+        self._redriven.left = len(held) - handled
         return self._redriven
 
     async def _read(self, consumer: AIOKafkaConsumer, topic: str) -> list[Held]:
         """Return the namespace's records that no re-drive has sent, in order within each partition, and none twice."""
         records = [record for record in await _all_records(consumer, topic) if record.key == self.namespace.encode()]
-        seen: set[tuple[str, int, int]] = set()
+        seen: set[str] = set()
         held: list[Held] = []
         committed = {place: await consumer.committed(place) or 0 for place in consumer.assignment()}
         for record in records:
+            claimed = claimed_by(record.headers)
+            if claimed is not None:
+                self._claims.setdefault(claimed, record.timestamp)
+                continue
             try:
                 origin, headers = origin_of(record.headers)
             except ValueError:
                 self._redriven.refused += 1
                 continue
             place = TopicPartition(record.topic, record.partition)
-            identity = (origin.topic, origin.partition, origin.offset)
-            if identity not in seen and record.offset >= committed[place]:
+            if origin.id not in seen and record.offset >= committed[place]:
                 held.append(Held(place, record.offset, origin, headers, record.value or b""))
-            seen.add(identity)
+            seen.add(origin.id)
         return held
 
-    def _fitting(self, chunk: Sequence[Held], room: int | None) -> list[Held]:
+    async def _sent_by_a_dead_one(self, held: Sequence[Held]) -> set[str]:
+        """Return which records, by id, of the first chunk stand on their topics: it was claimed and never committed."""
+        claimed_ms = self._claims.get(held[0].origin.id) if held else None
+        if claimed_ms is None:
+            return set()
+        by_topic: defaultdict[str, list[str]] = defaultdict(list)
+        for one in held[:CHUNK]:
+            by_topic[one.origin.topic].append(one.origin.id)
+        since_ms, until_ms = claimed_ms - CLOCKS_MS, time.time_ns() // 1_000_000
+        key = self.sealer.hub_signing_key
+        return await find_redriven(self.kafka, key, by_topic, since_ms, until_ms, HEADER_REDRIVEN)
+
+    def _fitting(self, chunk: Sequence[Held], room: int | None, there: Collection[str]) -> list[Held]:
+        """Return the first records of the chunk, as many as there is room for. What is there already takes none."""
         fitting: list[Held] = []
         for one in chunk:
+            if one.origin.id in there:
+                fitting.append(one)
+                continue
             if room is not None and self._redriven.events + one.origin.events > room:
                 break
             self._redriven.events += one.origin.events
@@ -117,6 +147,7 @@ class Redriver:
             self._redriven.refused += 1
             self._redriven.events -= one.origin.events
             return
+        headers = [*headers, (HEADER_REDRIVEN, one.origin.id.encode())]
         await self.producer.send(one.origin.topic, one.value, key=one.origin.key or None, headers=headers)
         self._redriven.sent += 1
 

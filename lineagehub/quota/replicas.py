@@ -1,4 +1,5 @@
-"""How many webs run: each writes a heartbeat to the topic `lineagehub-replicas` and counts those who did lately.
+"""How many webs run: each writes a heartbeat to the topic `lineagehub-replicas` and counts those who did lately. It says in it what it has
+let in, which agents follow (`view_of_let_in`).
 
 Made by the web's owner, asked by rate_limiter.py for each charge. It never blocks and never fails: until others are heard of, a web
 is alone, and while the broker does not answer, the last count stays. A web that starts or dies is counted right within
@@ -9,25 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import uuid4
 
 import structlog
 
 from lineagehub.broker.compacted_view import CompactedView
 from lineagehub.broker.producer import Producer
+from lineagehub.contract.heartbeats import Heartbeat, LetIn, decode_heartbeat, encode_heartbeat
 from lineagehub.contract.topics import REPLICAS
 from lineagehub.errors import Permanent, Unavailable
+from lineagehub.quota.daily import DailyQuota
 from lineagehub.settings import KafkaSettings
 
 log = structlog.get_logger(__name__)
 
-HEARTBEAT_SECONDS = 3.0
+HEARTBEAT_SECONDS = 1.0
 LIFETIME_SECONDS = 10.0
-"""A web that has written nothing for so long is counted no more: three heartbeats may be late."""
+"""A web that has written nothing for so long is counted no more: nine heartbeats may be late."""
 FAREWELL_SECONDS = 1.0
 
 Clock = Callable[[], float]
@@ -59,10 +61,10 @@ class LivingReplicas:
         if value is None:
             self._heard_at.pop(replica, None)
             return
-        beat = _beat_of(value)
-        if beat <= self._beats.get(replica, 0):
+        heartbeat = decode_heartbeat(value)
+        if heartbeat is None or heartbeat.beat <= self._beats.get(replica, 0):
             return
-        self._beats[replica] = beat
+        self._beats[replica] = heartbeat.beat
         if is_new:
             self._hear(replica, self._clock())
 
@@ -84,9 +86,12 @@ class Replicas:
         producer: Producer,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
         lifetime_seconds: float = LIFETIME_SECONDS,
+        let_in: Callable[[], Sequence[LetIn]] = tuple,
     ) -> None:
+        """`let_in` gives what this web has let in and does not see counted yet."""
         self.id = uuid4().hex
         self._heartbeat_seconds = heartbeat_seconds
+        self._let_in = let_in
         self._producer = producer
         self._topic = kafka.topic_name(REPLICAS)
         self._living = LivingReplicas(self.id, lifetime_seconds=lifetime_seconds)
@@ -127,7 +132,8 @@ class Replicas:
         while True:
             beat += 1
             try:
-                await self._producer.send(self._topic, json.dumps({"beat": beat}).encode(), key=self.id.encode())
+                heartbeat = encode_heartbeat(Heartbeat(beat, tuple(self._let_in())))
+                await self._producer.send(self._topic, heartbeat, key=self.id.encode())
             except (Unavailable, Permanent) as error:
                 if is_heard:
                     log.warning("No heartbeat can be written: other webs do not count this one.", error=str(error))
@@ -137,10 +143,13 @@ class Replicas:
             await asyncio.sleep(self._heartbeat_seconds)
 
 
-def _beat_of(value: bytes) -> int:
-    """Return the number of a heartbeat, or 0 for what is none."""
-    try:
-        beat = json.loads(value)["beat"]
-    except (ValueError, TypeError, KeyError):
-        return 0
-    return beat if isinstance(beat, int) else 0
+def view_of_let_in(kafka: KafkaSettings, quota: DailyQuota) -> CompactedView:
+    """Return a view that tells a quota what the webs have let in. For a process that is no web itself."""
+
+    def note(key: bytes, value: bytes | None) -> None:
+        # A web that stops leaves behind what it has let in, until that is counted.
+        heartbeat = decode_heartbeat(value) if value is not None else None
+        if heartbeat is not None:
+            quota.note_let_in(key.decode(errors="replace"), heartbeat.let_in)
+
+    return CompactedView(kafka, kafka.topic_name(REPLICAS), note)

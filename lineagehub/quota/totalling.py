@@ -34,7 +34,7 @@ def add_deltas(
 def outdated(book: UsageBook, now_ms: int) -> list[bytes]:
     """Return the keys of totals whose day is kept no more."""
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
-    return [key for key in book.all_keys if not is_kept(key.split(b"|")[1].decode(), today)]
+    return [key for day in book.days if not is_kept(day, today) for key in book.keys_of(day)]
 
 
 def _added(

@@ -113,11 +113,11 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         control = ControlPlane(settings.kafka, Directory(sealer), producer, journal_append(settings))
         audit = AuditLog(producer, settings.kafka.topic_name(AUDIT), sealer)
         purger = NamespacePurger(settings.kafka, control, writer, audit)
-        replicas = Replicas(settings.kafka, producer)
         book = UsageBook()
         usage_view = CompactedView(settings.kafka, settings.kafka.topic_name(USAGE), book.apply)
         limits = limits_by_name(control.directory)
-        quota = DailyQuota(book, limits, lambda: usage_view.is_complete, replicas=replicas.count)
+        quota = DailyQuota(book, limits, lambda: usage_view.is_complete, replicas=lambda: replicas.count())
+        replicas = Replicas(settings.kafka, producer, let_in=quota.let_in)
         for part in (control, purger, replicas, usage_view):
             await part.start()
             stack.push_async_callback(part.stop)

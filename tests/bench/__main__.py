@@ -11,7 +11,16 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import isolation, lineage_graph, lineage_store, results, telemetry_store, verification, web_otlp
+from tests.bench import (
+    isolation,
+    lineage_graph,
+    lineage_store,
+    results,
+    telemetry_store,
+    usage_recovery,
+    verification,
+    web_otlp,
+)
 from tests.bench.stack import BROKERS
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -21,6 +30,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "lineage_graph": lineage_graph,
     "verification": verification,
     "isolation": isolation,
+    "usage_recovery": usage_recovery,
 }
 
 
@@ -40,6 +50,8 @@ def main() -> None:
     )
     parser.add_argument("--requests", type=int, help="lineage_graph: reads of one round and case.")
     parser.add_argument("--runs", type=_sizes, help="lineage_graph: runs a job, separated by commas.")
+    parser.add_argument("--namespaces", type=int, help="usage_recovery: namespaces, each with a total a day.")
+    parser.add_argument("--days", type=_sizes, help="usage_recovery: days of totals, separated by commas.")
     parser.add_argument("--records", type=int, help="verification: records of one round.")
     parser.add_argument("--json", action="store_true", help="Print the whole result as JSON.")
     parser.add_argument("--keep", action="store_true", help="Write the result to tests/bench/results/.")

@@ -25,10 +25,11 @@ from lineagehub.contract.control import ApiKeyRecord, LimitsRecord, NamespaceRec
 from lineagehub.contract.dead_letter import HEADER_REASON, is_signed, read_dead_letter
 from lineagehub.contract.dead_letter_decision import Decision
 from lineagehub.contract.headers import ContentKind, derive_signing_key, read_headers
+from lineagehub.contract.heartbeats import decode_heartbeat, encode_heartbeat
 from lineagehub.contract.keys import api_key_key, limits_key, lineage_key, namespace_key, webhooks_key
 from lineagehub.contract.lineage import find_faults
 from lineagehub.contract.namespaces import OPERATOR_LANE, is_namespace
-from lineagehub.contract.over_quota import origin_of
+from lineagehub.contract.over_quota import claimed_by, origin_of
 from lineagehub.contract.reasons import UNVERIFIED_REASONS, Reason
 from lineagehub.contract.topics import TOPICS
 from lineagehub.contract.usage import decode_delta, decode_total, encode
@@ -166,6 +167,13 @@ def test_deltas_are_keyed_by_namespace(example: Example) -> None:
     assert encode(delta) == example.value
 
 
+@examples_of("lineagehub-replicas")
+def test_a_heartbeat_is_counted_and_says_what_was_let_in(example: Example) -> None:
+    heartbeat = decode_heartbeat(example.value or b"")
+    assert heartbeat is not None
+    assert encode_heartbeat(heartbeat) == example.value
+
+
 @examples_of("lineagehub-audit")
 def test_an_audit_entry_is_keyed_by_namespace_and_names_a_key_a_person_or_a_user(example: Example) -> None:
     entry = AuditEntry.model_validate_json(example.value or b"")
@@ -195,6 +203,10 @@ def test_a_forwarded_event_is_keyed_by_namespace_and_event_id_and_says_how_it_st
 
 @examples_of("lineagehub-over-quota")
 def test_an_over_quota_record_says_where_it_lay_and_keeps_its_signature(example: Example) -> None:
+    claimed = claimed_by(example.headers)
+    if claimed is not None:
+        assert (claimed, example.value) == ("openlineage-events:2:1400", None)
+        return
     origin, original = origin_of(example.headers)
     assert (origin.topic, origin.events) == ("openlineage-events", 1)
     assert origin.key == lineage_key(json.loads(example.value or b""))

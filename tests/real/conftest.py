@@ -8,6 +8,7 @@ import pytest
 
 from tests.e2e.test_kill_telemetry import Scale
 from tests.support import bound_topics
+from tests.support.clock import Clock, make_clock
 from tests.support.hub import Hub, start_hub
 from tests.support.kafka import Kafka, kafka_or_skip
 from tests.support.secured_hub import SecuredHub, start_secured_hub
@@ -51,3 +52,15 @@ def hub_arguments(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
 def scale() -> Scale:
     """How much telemetry the kill -9 ledger sends."""
     return Scale(spans=1_000_000, points=200_000, kills=5)
+
+
+@pytest.fixture
+def clocked_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Hub, Clock]]:
+    """A hub and a Kafka of the test's own, and the clock that all their processes go by."""
+    clock = make_clock(tmp_path_factory.mktemp("clock"))
+    directory = tmp_path_factory.mktemp("clocked-hub")
+    with (
+        kafka_or_skip(tmp_path_factory.mktemp("clocked-kafka"), clock.environment) as kafka,
+        start_hub(directory, "--kafka", kafka.bootstrap, settings=clock.environment) as running,
+    ):
+        yield running, clock

@@ -8,5 +8,6 @@ from tests.e2e.test_kill_telemetry import *  # noqa: F403
 from tests.e2e.test_marquez_replay import *  # noqa: F403
 from tests.e2e.test_openlineage_python import *  # noqa: F403
 from tests.e2e.test_otlp_senders import *  # noqa: F403
+from tests.e2e.test_quota_ledger import *  # noqa: F403
 from tests.e2e.test_sdk import *  # noqa: F403
 from tests.e2e.test_unmodified_clients import *  # noqa: F403

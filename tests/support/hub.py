@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lineagehub.contract.limits import Limits
 from tests.support.limits import UNLIMITED
 from tests.support.waiting import wait_until
 
@@ -115,7 +116,11 @@ class Hub:
 
     def lift_limits(self) -> None:
         """Give the demo namespace limits that no test reaches."""
-        body, key = UNLIMITED.model_dump_json(exclude_none=True).encode(), str(self.ready["operator_key"])
+        self.set_limits(UNLIMITED)
+
+    def set_limits(self, limits: Limits) -> None:
+        """Give the demo namespace these limits."""
+        body, key = limits.model_dump_json(exclude_none=True).encode(), str(self.ready["operator_key"])
         path = f"/api/v1/namespaces/{self.ready['namespace']}/limits"
         answer = self.request("PUT", path, body, {"Content-Type": "application/json"}, key)
         assert answer.status == 200, answer

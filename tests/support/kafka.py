@@ -12,8 +12,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.missing import skip_or_fail
@@ -54,11 +54,12 @@ class KafkaMissing(RuntimeError):
 
 @dataclass
 class Kafka:
-    """One node. It keeps its data and its port when it is started again."""
+    """One node. It keeps its data and its port when it is started again. `process_environment` is added to the tests' own."""
 
     directory: Path
     port: int
     process: subprocess.Popen[bytes] | None = None
+    process_environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def bootstrap(self) -> str:
@@ -79,6 +80,7 @@ class Kafka:
                 stdout=log,
                 stderr=log,
                 preexec_fn=die_with_parent,
+                env=os.environ | self.process_environment,
             )
         wait_until(self._answers, START_SECONDS, f"Kafka on port {self.port}: {self.directory / 'kafka.log'}")
 
@@ -111,11 +113,11 @@ class Kafka:
 
 
 @contextlib.contextmanager
-def start_kafka(directory: Path) -> Iterator[Kafka]:
+def start_kafka(directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Kafka]:
     """Start a fresh node in `directory`; stop it at the end. Raises KafkaMissing."""
     port, controller = free_ports(2)
     format_node(directory, PROPERTIES.format(port=port, controller=controller, directory=directory))
-    kafka = Kafka(directory, port)
+    kafka = Kafka(directory, port, process_environment=environment or {})
     try:
         kafka.start()
         yield kafka
@@ -124,10 +126,10 @@ def start_kafka(directory: Path) -> Iterator[Kafka]:
 
 
 @contextlib.contextmanager
-def kafka_or_skip(directory: Path) -> Iterator[Kafka]:
+def kafka_or_skip(directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Kafka]:
     """Start Kafka, or skip with the reason; in CI, or with LINEAGEHUB_REQUIRE_REAL=1, fail instead."""
     jars_or_skip()
-    with start_kafka(directory) as kafka:
+    with start_kafka(directory, environment) as kafka:
         yield kafka
 
 

@@ -198,7 +198,7 @@ class Deliverer:
         assigned.delivered_to = part.range.last + 1
 
     def _gate(self, batch: RawBatch) -> AbstractContextManager[Diverts | None]:
-        return self.metering.gate() if self.metering and not batch.replayed else nullcontext()
+        return self.metering.gate(replayed=batch.replayed is not None) if self.metering else nullcontext()
 
     async def _check(
         self, partition: Partition, batch: RawBatch, assigned: _Assigned, diverts: Diverts | None

@@ -7,12 +7,12 @@ counted elsewhere (marquez), or are nobody's (audit), has none.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from lineagehub.contract.signals import Signal
-from lineagehub.contract.usage import DAY_MS, Counts, NewEvents, UsageDelta, day_of
+from lineagehub.contract.usage import DAY_MS, Counts, FirstCopies, NewEvents, UsageDelta, day_of
 from lineagehub_agents.delivery.checked_batch import CheckedBatch, LeftOut
 from lineagehub_agents.delivery.records import CheckedRecord
 
@@ -25,11 +25,14 @@ class Metering(Protocol):
     """Where a Deliverer's counts go, and who is over quota."""
 
     signal: Signal
+    diverted_events: int
+    """Events of the records diverted by this process; a record that is diverted again after a fault counts again."""
 
-    def gate(self) -> AbstractContextManager[Diverts]:
+    def gate(self, *, replayed: bool = False) -> AbstractContextManager[Diverts]:
         """Give what tells of each record of one batch, in order, whether it is over its namespace's quota.
 
-        Until the end of the block, when the batch is counted, others know what it lets in.
+        Until the end of the block, when the batch is counted, others know what it lets in. `replayed`: all that it is asked of was let in
+        before, and is only told to the others.
         """
         ...
 
@@ -46,7 +49,7 @@ def deltas_of(
     batch: CheckedBatch,
     signal: Signal,
     refused: Collection[int] = (),
-    new: Mapping[tuple[str, int], NewEvents] | None = None,
+    new: FirstCopies | None = None,
 ) -> list[UsageDelta]:
     """Return what a batch held, by namespace and day. `refused`: offsets of its records that ended as dead letters after all.
 

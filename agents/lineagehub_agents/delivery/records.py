@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from lineagehub.contract.headers import Envelope
 from lineagehub.contract.reasons import Reason
-from lineagehub.contract.usage import NewEvents
+from lineagehub.contract.usage import FirstCopies
 from lineagehub.errors import Permanent
 
 
@@ -121,7 +121,7 @@ class Sink(Protocol):
 class RecognisesRepeats(Protocol):
     """A sink that keeps the events of one id once, and can tell which batch brought the first copy."""
 
-    async def count_new(self, batch: SinkBatch) -> Mapping[tuple[str, int], NewEvents]:
+    async def count_new(self, batch: SinkBatch) -> FirstCopies:
         """Return, by namespace and day since the epoch, what of a batch that it has taken was not there before, always the same.
 
         Raises errors.Retryable.

@@ -40,6 +40,7 @@ class KafkaMetering:
 
     def __init__(self, signal: Signal, producer: Producer, topics: UsageTopics, quota: DailyQuota, agent: str) -> None:
         self.signal = signal
+        self.diverted_events = 0
         self._producer = producer
         self._topics = topics
         self._quota = quota
@@ -47,7 +48,7 @@ class KafkaMetering:
         self._sparing = Sparing()
 
     @contextlib.contextmanager
-    def gate(self) -> Iterator[Diverts]:
+    def gate(self, *, replayed: bool = False) -> Iterator[Diverts]:
         """See Metering."""
         let_in: defaultdict[tuple[str, str], int] = defaultdict(int)
         rooms: dict[tuple[str, int], float] = {}
@@ -60,7 +61,7 @@ class KafkaMetering:
             if room is None:
                 known = self._quota.room(key[0], day_of(key[1] * DAY_MS))
                 room = float("inf") if known is None else known
-            if checked.rows > room:
+            if checked.rows > room and not replayed:
                 rooms[key] = room
                 return True
             rooms[key] = room - checked.rows
@@ -82,6 +83,7 @@ class KafkaMetering:
         origin = Origin(partition.topic, partition.number, record.offset, left.events, record.key or b"")
         headers = [*over_quota_headers(self._agent, origin), *record.headers[:64]]
         await self._producer.send(self._topics.over_quota, record.value, key=namespace.encode(), headers=headers)
+        self.diverted_events += left.events
         unsaid = self._sparing.unsaid(namespace)
         if unsaid is not None:
             log.info(

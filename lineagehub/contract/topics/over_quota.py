@@ -7,8 +7,8 @@ from lineagehub.contract.topics._topic import Topic, log_topic_config
 OVER_QUOTA = Topic(
     name="lineagehub-over-quota",
     key="namespace",
-    value="the original record; headers: where it lay",
-    producers=("agents",),
+    value="the original record; headers: where it lay; and claims of re-drives",
+    producers=("agents", "re-drive"),
     consumers=("re-drive",),
     partitions=4,
     config=log_topic_config(retention_days=7),

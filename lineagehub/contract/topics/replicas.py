@@ -1,4 +1,7 @@
-"""Heartbeats of the webs: how many share each rate limit. Read whole by every web at its start, so it is kept short."""
+"""Heartbeats of the webs: how many share each rate limit, and what they have let in.
+
+Read whole by every web and agent at its start, so it is kept short.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,9 @@ SEGMENT_MS = 300_000
 REPLICAS = Topic(
     name="lineagehub-replicas",
     key="the replica's id, new with each start",
-    value='JSON {"beat": n}: how many it has written; null: it stops',
+    value='JSON {"beat": n, "let_in": [...]}: how many it has written, and what nobody has counted yet; null: it stops',
     producers=("web",),
-    consumers=("web",),
+    consumers=("web", "agents"),
     partitions=1,
     config={"cleanup.policy": "delete", "retention.ms": str(KEPT_MS), "segment.ms": str(SEGMENT_MS)},
 )

@@ -6,7 +6,7 @@ from aiohttp import web
 from pydantic import BaseModel, Field
 
 from lineagehub.contract.control import LimitsRecord, NamespaceRecord
-from lineagehub.contract.limits import NAMES, Effective, Limits, effective_limits
+from lineagehub.contract.limits import NAMES, NAMES_OF_DAYS, Effective, Limits, effective_limits
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.management import LimitsRequest
 from lineagehub.management.limits import LimitsManager
@@ -43,7 +43,7 @@ async def set_limits(request: web.Request) -> web.Response:
         namespace = manager_of_namespaces(request).live(target_namespace(request))
         expected = expected_revisions(request)
         document = await read_document(request, LimitsRequest)
-        _require_own_keys(request, namespace, document)
+        _require_limits_of_keys(request, namespace, document)
         origin = management_origin(request, namespace.name)
         keys = {kid: _limits(limits) for kid, limits in document.keys.items()}
         return _answer(await _manager(request).set(origin, namespace, _limits(document), keys, expected))
@@ -53,9 +53,16 @@ def _limits(given: Limits) -> Limits:
     return Limits(**given.model_dump(include=set(NAMES)))
 
 
-def _require_own_keys(request: web.Request, namespace: NamespaceRecord, document: LimitsRequest) -> None:
+def _require_limits_of_keys(request: web.Request, namespace: NamespaceRecord, document: LimitsRequest) -> None:
     own = {key.kid for key in request.app[PARTS].directory.keys_of(namespace)}
     faults = [Fault(f"/keys/{kid}", f"is no key of {namespace.name!r}.") for kid in document.keys if kid not in own]
+    # What a key has used in a day nobody counts: the web signs what it lets in with the hub's key, and totals are of namespaces.
+    faults += [
+        Fault(f"/keys/{kid}/{name}", "is a limit of a namespace, not of a key.")
+        for kid, limits in document.keys.items()
+        for name in NAMES_OF_DAYS
+        if getattr(limits, name) is not None
+    ]
     if faults:
         raise Refused(SCHEMA_INVALID, f"{faults[0].pointer} {faults[0].detail}", faults)
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 
+from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.records import CheckedRecord, Partition
 from lineagehub_agents.delivery.usage import KafkaMetering, UsageTopics
 
 from lineagehub.auth.sealing import HUB_KEY_ID
 from lineagehub.broker.producer import Producer
+from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.signals import Signal
+from lineagehub.contract.topics import OVER_QUOTA
 from lineagehub.quota.daily import DailyQuota, DayLimit
 from lineagehub.quota.usage_book import UsageBook
 from lineagehub.settings import KafkaSettings
+from tests.support.broker import start_embedded_broker
 from tests.support.delivery import checked, record
 
 LIMIT = DayLimit(10, 10)
@@ -64,3 +68,23 @@ def test_batches_of_several_partitions_at_once_share_what_is_left() -> None:
 def test_while_nobody_knows_what_is_used_nothing_is_diverted() -> None:
     with metering(is_known=False).gate() as diverts:
         assert not diverts(direct(0, 1_000))
+
+
+def test_a_batch_delivered_again_is_judged_as_before_and_others_leave_room_for_it() -> None:
+    counting = metering()
+    with counting.gate(replayed=True) as again, counting.gate() as beside:
+        assert [again(direct(offset, 4)) for offset in range(3)] == [False, False, False]
+        assert beside(direct(3))
+
+
+async def test_what_is_diverted_is_counted_for_prometheus() -> None:
+    with start_embedded_broker() as broker:
+        kafka = broker.settings()
+        await apply_topics(kafka, [OVER_QUOTA])
+        async with Producer(kafka) as producer:
+            topics = UsageTopics("deltas", OVER_QUOTA.name)
+            quota = DailyQuota(UsageBook(), lambda _: LIMIT, lambda: True)
+            counting = KafkaMetering(Signal.TRACES, producer, topics, quota, "agent")
+            await counting.divert(LeftOut(direct(0).record, "analytics", 7))
+            await counting.divert(LeftOut(direct(1).record, "analytics", 3))
+    assert counting.diverted_events == 10

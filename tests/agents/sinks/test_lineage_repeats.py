@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
 from lineagehub_agents.delivery.records import CheckedRecord, Partition, Record, SinkBatch
+from lineagehub_agents.sinks.lineage.joined_counts import JoinedCounts
 from lineagehub_agents.sinks.lineage.sink import LineageSink
 
 from lineagehub.contract.headers import ContentKind, attempt_of
-from lineagehub.contract.usage import DAY_MS, NewEvents
+from lineagehub.contract.usage import DAY_MS, FirstCopies, NewEvents
+from lineagehub.errors import Unavailable
 from lineagehub.settings import ClickHouseSettings
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.deletion import delete_tenant
-from lineagehub.store.metered_events import RECOGNISED_MS
+from lineagehub.store.metered_events import RECOGNISED_MS, StoredRange, count_new_events
 from tests.support.clickhouse import start_migrated_clickhouse
 from tests.support.delivery import checked
 
@@ -156,3 +159,44 @@ async def test_the_ids_of_a_deleted_tenant_are_gone(sink: LineageSink, settings:
     async with ClickHouse(settings) as clickhouse:
         await delete_tenant(clickhouse, "leaving")
     assert await new(sink, batch([event], first=6_001, namespace="leaving")) == 1
+
+
+async def test_batches_of_several_partitions_are_asked_about_at_once_and_each_hears_of_its_own(
+    sink: LineageSink, settings: ClickHouseSettings
+) -> None:
+    known, fresh = ids(4), ids(9)
+    assert await new(sink, batch(known, first=7_000)) == 4
+    contents = [fresh[:2], fresh[2:5] + known[:1], known[1:], fresh[5:]]
+    for partition, events in enumerate(contents):
+        await new(sink, batch(events, first=7_100, partition=partition))
+    asked: list[int] = []
+
+    async def count(ranges: Sequence[StoredRange]) -> list[FirstCopies]:
+        asked.append(len(ranges))
+        async with ClickHouse(settings) as clickhouse:
+            return await count_new_events(clickhouse, ranges)
+
+    joined = JoinedCounts(count)
+    ranges = [
+        StoredRange("openlineage-events", partition, 7_100, 7_100 + len(events) - 1, NOW_MS, NOW_MS)
+        for partition, events in enumerate(contents)
+    ]
+    answers = await asyncio.gather(*map(joined.count, ranges))
+    assert [sum(count.events for count in answer.values()) for answer in answers] == [2, 3, 0, 4]
+    assert asked == [4]
+
+
+async def test_a_question_that_fails_fails_for_all_who_asked_it_and_the_next_is_asked_anew() -> None:
+    failing = [True]
+
+    async def count(ranges: Sequence[StoredRange]) -> list[FirstCopies]:
+        if failing.pop():
+            raise Unavailable("clickhouse", "It is away.", 1.0)
+        return [{} for _ in ranges]
+
+    joined = JoinedCounts(count)
+    ranges = [StoredRange("events", number, 0, 1, NOW_MS, NOW_MS) for number in range(2)]
+    outcomes = await asyncio.gather(*map(joined.count, ranges), return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Unavailable, Unavailable]
+    failing.append(False)
+    assert await joined.count(ranges[0]) == {}

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from lineagehub.contract.control import LimitsRecord
+from lineagehub.contract.heartbeats import LetIn
 from lineagehub.contract.limits import DEFAULT_LIMITS, Limits
 from lineagehub.contract.signals import Signal
 from lineagehub.contract.usage import (
@@ -162,7 +163,7 @@ def test_old_days_are_dropped_and_never_begun_again() -> None:
     later_ms = NOON_MS + 35 * 86_400_000
     (key,) = outdated(book, later_ms)
     book.apply(key, None)
-    assert book.all_keys == []
+    assert book.days == []
     assert add(book, delta(0, 9), now_ms=later_ms) == {}
     assert day_of(NOON_MS) == DAY
 
@@ -190,3 +191,40 @@ def test_of_two_totals_the_larger_is_in_force_whoever_wrote_last() -> None:
 )
 def test_levels(used: int, limit: int, verdict: Verdict) -> None:
     assert verdict_of(used, limit) is verdict
+
+
+def test_what_a_web_has_let_in_is_told_from_half_of_the_day_on_and_in_few_entries() -> None:
+    now = [0.0]
+    web = quota_of(UsageBook(), clock=lambda: now[0])
+    for offset in range(499):
+        web.note_written("analytics", DAY, "events:0", offset, 1)
+        now[0] += 1.0
+    assert web.let_in() == []
+    web.note_written("analytics", DAY, "events:0", 499, 1)
+    told = web.let_in()
+    assert len(told) <= 8
+    assert sum(one.events for one in told) == 500
+    assert [one.offset for one in told] == sorted(one.offset for one in told)
+    assert told[-1].offset == 499
+    web.book.put(total(stored=500, last=499))
+    assert web.let_in() == []
+
+
+def test_an_agent_leaves_room_for_what_webs_have_let_in_until_that_is_counted() -> None:
+    book = UsageBook()
+    agent = quota_of(book)
+    agent.note_let_in("web-1", [LetIn("analytics", DAY, "events:0", 9, 600), LetIn("finance", DAY, "events:0", 11, 5)])
+    agent.note_let_in("web-2", [LetIn("analytics", DAY, "events:1", 3, 100)])
+    assert agent.room("analytics", DAY) == 300
+    assert agent.room("analytics", "2026-02-01") == 1_000
+    book.put(total(stored=600, last=9))
+    assert agent.room("analytics", DAY) == 300, "counted, and so no longer let in by others as well"
+    agent.note_let_in("web-2", [])
+    assert agent.room("analytics", DAY) == 400
+
+
+def test_what_an_agent_has_counted_itself_it_does_not_count_as_a_webs_too() -> None:
+    agent = quota_of(UsageBook())
+    agent.note_let_in("web-1", [LetIn("analytics", DAY, "events:0", 9, 600)])
+    agent.note_written("analytics", DAY, "events:0", 12, 650)
+    assert agent.room("analytics", DAY) == 350

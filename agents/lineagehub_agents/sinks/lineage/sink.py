@@ -7,14 +7,15 @@ nor repetition (migrations/0009), so their insert has no token and may hold the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
 
-from lineagehub.contract.usage import NewEvents
+from lineagehub.contract.usage import FirstCopies
 from lineagehub.store.client import ClickHouse
 from lineagehub.store.landing import LINEAGE_MODEL_IN, LINEAGE_RAW_IN, insert_settings
 from lineagehub.store.metered_events import StoredRange, count_new_events
 from lineagehub_agents.delivery.records import SinkBatch
 from lineagehub_agents.sinks.clickhouse import encode_batch
+from lineagehub_agents.sinks.lineage.joined_counts import JoinedCounts
 from lineagehub_agents.sinks.lineage.joined_inserts import JoinedInserts
 
 
@@ -26,6 +27,7 @@ class LineageSink:
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse
         self._derived = JoinedInserts(self._insert_derived)
+        self._new = JoinedCounts(functools.partial(count_new_events, clickhouse))
 
     async def start(self) -> None:
         """See Sink."""
@@ -38,13 +40,13 @@ class LineageSink:
         settings = insert_settings(LINEAGE_RAW_IN, batch.token)
         await self._clickhouse.insert(LINEAGE_RAW_IN.name, "Protobuf", rows, settings)
 
-    async def count_new(self, batch: SinkBatch) -> Mapping[tuple[str, int], NewEvents]:
+    async def count_new(self, batch: SinkBatch) -> FirstCopies:
         """See RecognisesRepeats. ClickHouse knows them by what they are stored by: namespace, event time and event id."""
         first, last = batch.records[0].record, batch.records[-1].record
         times = [checked.record.timestamp_ms for checked in batch.records]
-        stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times))
-        redriven = [checked.record.offset for checked in batch.records if checked.envelope.is_redriven]
-        return await count_new_events(self._clickhouse, stored, redriven)
+        redriven = tuple(checked.record.offset for checked in batch.records if checked.envelope.is_redriven)
+        stored = StoredRange(*first.partition, first.offset, last.offset, min(times), max(times), redriven)
+        return await self._new.count(stored)
 
     async def close(self) -> None:
         """See Sink."""

@@ -63,3 +63,12 @@ async def test_what_is_no_limit_is_422_with_its_pointer(
     reply = await send(hub, "PUT", f"{untouched.path}/limits", hub.keys["operator"], body)
     assert (reply.status, reply.pointers) == (422, [pointer]), reply
     assert (await send(hub, "GET", f"{untouched.path}/limits", hub.keys["operator"])).headers["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize("name", ["events_per_day", "grace_percent"])
+async def test_a_limit_of_a_day_is_refused_for_a_key_since_nobody_would_hold_it(
+    hub: RunningWeb, untouched: Tenant, name: str
+) -> None:
+    kid = kid_of(untouched.keys["writer"])
+    reply = await send(hub, "PUT", f"{untouched.path}/limits", hub.keys["operator"], {"keys": {kid: {name: 5}}})
+    assert (reply.status, reply.pointers) == (422, [f"/keys/{kid}/{name}"]), reply
