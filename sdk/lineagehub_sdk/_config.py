@@ -14,7 +14,7 @@ A value that cannot be read is reported, and the next source in this order decid
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypedDict
 
@@ -45,10 +45,20 @@ class LineageHubConfig:
     flush_timeout: float = 5.0
     queue_size: int = 10_000
     disabled: bool = False
+    # Delivery.
+    spool_directory: str = ""
+    spool_size: int = 256 * 1024 * 1024
+    file: str = ""
+    tls_verify: bool = True
 
     def __repr__(self) -> str:
         shown = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _SECRETS}
         return f"LineageHubConfig({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """The names of the transports: one, or those of "file+http", each of which has every event."""
+        return tuple(self.effective_transport.split("+"))
 
     @property
     def effective_transport(self) -> str:
@@ -65,7 +75,7 @@ class ConfigurationArguments(TypedDict, total=False):
     api_key: str | None
     namespace: str | None
     job_namespace: str | None
-    transport: str | None
+    transport: str | Sequence[str] | None
     kafka_brokers: str | None
     kafka_security_protocol: str | None
     kafka_sasl_mechanism: str | None
@@ -78,10 +88,19 @@ class ConfigurationArguments(TypedDict, total=False):
     flush_timeout: float | None
     queue_size: int | None
     disabled: bool | None
+    spool_directory: str | None
+    spool_size: int | None
+    file: str | None
+    tls_verify: bool | None
 
 
 def _text(value: object) -> str:
     return str(value).strip()
+
+
+def _transports(value: object) -> str:
+    names = value.split("+") if isinstance(value, str) else [str(name) for name in value]  # type: ignore[attr-defined]
+    return "+".join(dict.fromkeys(name.strip() for name in names))
 
 
 def _flag(value: object) -> bool:
@@ -107,12 +126,19 @@ def _count(value: Any) -> int:
     return count
 
 
+def _bytes(value: Any) -> int:
+    size = int(value)
+    if size < 0:
+        raise ValueError(f"{value!r} is no number of bytes")
+    return size
+
+
 _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
     "hub_endpoint": (("LINEAGEHUB_URL", "LINEAGE_HUB_HUB_ENDPOINT", "LINEAGE_HUB_ENDPOINT", "OPENLINEAGE_URL"), _text),
     "api_key": (("LINEAGEHUB_API_KEY", "LINEAGE_HUB_API_KEY", "OPENLINEAGE_API_KEY"), _text),
     "namespace": (("LINEAGEHUB_NAMESPACE", "LINEAGE_HUB_NAMESPACE"), _text),
     "job_namespace": (("LINEAGEHUB_JOB_NAMESPACE", "OPENLINEAGE_NAMESPACE"), _text),
-    "transport": (("LINEAGEHUB_TRANSPORT",), _text),
+    "transport": (("LINEAGEHUB_TRANSPORT",), _transports),
     "kafka_brokers": (("LINEAGEHUB_KAFKA_BROKERS",), _text),
     "kafka_security_protocol": (("LINEAGEHUB_KAFKA_SECURITY_PROTOCOL",), _text),
     "kafka_sasl_mechanism": (("LINEAGEHUB_KAFKA_SASL_MECHANISM",), _text),
@@ -125,6 +151,11 @@ _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
     "flush_timeout": (("LINEAGEHUB_FLUSH_TIMEOUT",), _seconds),
     "queue_size": (("LINEAGEHUB_QUEUE_SIZE",), _count),
     "disabled": (("LINEAGEHUB_DISABLED", "LINEAGE_HUB_DRY_RUN", "OPENLINEAGE_DISABLED"), _flag),
+    # Delivery.
+    "spool_directory": (("LINEAGEHUB_SPOOL_DIRECTORY",), _text),
+    "spool_size": (("LINEAGEHUB_SPOOL_SIZE",), _bytes),
+    "file": (("LINEAGEHUB_FILE",), _text),
+    "tls_verify": (("LINEAGEHUB_TLS_VERIFY",), _flag),
 }
 
 
