@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
+
+from lineagehub_sdk import _clock
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
 CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
@@ -39,7 +40,7 @@ def run_event(
     """Return a RunEvent of now."""
     return {
         "eventType": event_type,
-        "eventTime": _now().isoformat(),
+        "eventTime": _clock.now().isoformat(),
         "run": {"runId": run_id, "facets": dict(run_facets)},
         "job": {"namespace": job_namespace, "name": job_name, "facets": dict(job_facets)},
         "inputs": inputs,
@@ -89,10 +90,6 @@ def describe(error: BaseException) -> str:
 def trace_facet(trace_id: str, span_id: str) -> dict[str, Any]:
     """Return our run facet that names the OpenTelemetry trace and span of the run."""
     return {"_producer": PRODUCER, "_schemaURL": TRACE_FACET_SCHEMA, "traceId": trace_id, "spanId": span_id}
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def _run_and_job(entry: tuple[str, str, str]) -> dict[str, Any]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import time
-import uuid
 from collections.abc import Mapping
 from contextvars import Token
 from types import TracebackType
 from typing import Any
 
-from lineagehub_sdk import _client, _otel
+from lineagehub_sdk import _client, _clock, _otel
 from lineagehub_sdk._context import CURRENT
 from lineagehub_sdk._datasets import Dataset, Datasets, several, to_openlineage
 from lineagehub_sdk._events import (
@@ -44,7 +41,7 @@ class Run:
     ) -> None:
         self.job_name = job_name
         self.namespace = namespace or ""
-        self.run_id = str(run_id or _uuid7())
+        self.run_id = str(run_id or _clock.new_id())
         self.parent: Run | None = None
         self._declared = (inputs, outputs, description, tags)
         self._inputs: list[dict[str, Any]] = []
@@ -170,11 +167,3 @@ def _is_abort(error: BaseException) -> bool:
 
 def _identity(entry: Run) -> tuple[str, str, str]:
     return entry.run_id, entry.namespace, entry.job_name
-
-
-def _uuid7() -> str:
-    """Return a UUID version 7 (RFC 9562): ordered by time, as new OpenLineage clients make them."""
-    random_bits = int.from_bytes(os.urandom(10), "big")
-    milliseconds = time.time_ns() // 1_000_000
-    number = milliseconds << 80 | 7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
-    return str(uuid.UUID(int=number))
