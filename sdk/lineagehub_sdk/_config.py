@@ -95,7 +95,7 @@ class LineageHubConfig:
     send: bool = True
     debug: bool = False
 
-    sources: Mapping[str, str] = field(compare=False)
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     """By field: "argument", a variable's name, "file" and its path, or "default"."""
 
     def __init__(self, **arguments: Unpack[ConfigurationArguments]) -> None:
@@ -279,7 +279,7 @@ _FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
     "debug": (_ours_and_theirs("DEBUG"), _flag),
 }
 
-_OTHERWISE: dict[str, Callable[[str], Any]] = {
+_OTHERWISE: dict[str, Callable[[Any], Any]] = {
     "OPENLINEAGE__TRANSPORT__TYPE": _transport_of_openlineage,
     "OPENLINEAGE__TRANSPORT__AUTH": _key_of_openlineage,
     "OTEL_SDK_DISABLED": lambda value: not _flag(value),
