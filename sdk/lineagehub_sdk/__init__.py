@@ -9,7 +9,8 @@ Standard library only at import; `[kafka]` and `[otel]` are extras, imported whe
 begin with an underscore may change at any time.
 """
 
-from lineagehub_sdk._client import configure, emit, flush
+from lineagehub_sdk._client import configure, emit, flush, reset_config
+from lineagehub_sdk._client import current_config as get_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._context import current_run
 from lineagehub_sdk._datasets import AdapterType, DataFormat, DatasetSpec
@@ -30,6 +31,8 @@ __all__ = [
     "current_run",
     "emit",
     "flush",
+    "get_config",
     "lineage_track",
+    "reset_config",
     "run",
 ]

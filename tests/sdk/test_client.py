@@ -58,7 +58,9 @@ def test_exactly_the_documented_names_are_public() -> None:
         "current_run",
         "emit",
         "flush",
+        "get_config",
         "lineage_track",
+        "reset_config",
         "run",
     }
     assert all(hasattr(sdk, name) for name in sdk.__all__)

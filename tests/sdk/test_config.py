@@ -54,8 +54,8 @@ def test_a_wrong_value_is_named_and_the_next_source_decides(
 
 
 def test_an_unknown_argument_is_named_and_the_others_hold(caplog: pytest.LogCaptureFixture) -> None:
-    assert resolve({"retry_attempts": 3, "timeout": 2}, {}).timeout == 2
-    assert "retry_attempts" in caplog.text
+    assert resolve({"retries": 3, "timeout": 2}, {}).timeout == 2
+    assert "retries" in caplog.text
 
 
 def test_strict_mode_raises_for_a_wrong_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -167,8 +167,8 @@ def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProc
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without anything that configures a hub or a client."""
-    prefixes = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
+    """Return the environment without anything that configures a hub or a client, and without a word of pytest: the SDK would be still."""
+    prefixes = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "PYTEST_VERSION")
     return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
 
 
