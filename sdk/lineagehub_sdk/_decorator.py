@@ -136,7 +136,7 @@ def telemetry_track(
         except ImportError as error:
             log.debug("lineagehub: %s; functions run without spans", error)
         else:
-            _otel.set_up_on_demand(telemetry.configure_telemetry)
+            _otel.set_up_on_demand(telemetry.configure_telemetry_on_demand)
 
     def plan(function: Callable[..., Any], former: Plan | None) -> Plan:
         options = _otel.SpanOptions(
@@ -159,10 +159,9 @@ def _decorator(first: Any, make_plan: MakePlan) -> Any:
     """Return a decorator; or, without parentheses, what it makes of the function that stands in the first argument's place."""
 
     def decorate(function: Any) -> Any:
-        decorated = function
         with never_raise("decorating a function"):
-            decorated = _decorated(function, make_plan)
-        return decorated
+            return _decorated(function, make_plan)
+        return function
 
     is_bare = first is not None and not isinstance(first, str) and _is_function(first)
     return decorate(first) if is_bare else decorate

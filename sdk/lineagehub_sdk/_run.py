@@ -199,13 +199,14 @@ class Run(Ancestor):
         with never_raise("leaving a run", strict=False):
             self._ended = True
             self._leave()
-        with never_raise("describing an error", strict=False):
-            if error is not None and state == "FAIL" and self._emits:
+        if error is not None and state == "FAIL" and self._emits:
+            with never_raise("describing an error", strict=False):
                 self._run_facets["errorMessage"] = error_facet(error)
-        with never_raise("closing a span", strict=False):
-            if self._span is not None:
-                self._span.close(error if state == "FAIL" else None)
-            _otel.count_run(self.identity, state, time.perf_counter() - self._started_at)
+        if _otel.is_possible():
+            with never_raise("closing a span", strict=False):
+                if self._span is not None:
+                    self._span.close(error if state == "FAIL" else None)
+                _otel.count_run(self.identity, state, time.perf_counter() - self._started_at)
         self._emit(state, strict=error is None)
 
     def _leave(self) -> None:

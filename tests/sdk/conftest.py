@@ -12,10 +12,10 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _guard, _otel
+from lineagehub_sdk import _client, _guard, _otel, _propagation
 from lineagehub_sdk.transports.memory import MemoryTransport
 
-PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
+PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "TRACEPARENT")
 
 
 @dataclass
@@ -124,12 +124,15 @@ def _clean_sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     # These are tests of the client itself, also of what leaves the process.
     monkeypatch.delenv("PYTEST_VERSION", raising=False)
     _guard._reported.clear()
+    _propagation.from_environment.cache_clear()
     yield
     for client in list(_client._clients):
         client.close(0)
     _client._current = None
     _client._clients.clear()
-    _otel.use_tracer(None)
+    _otel.use_tracers(None)
+    _otel.use_metrics(None)
+    _otel.set_up_on_demand(None)
 
 
 @pytest.fixture
