@@ -95,7 +95,7 @@ class LineageHubConfig:
     send: bool = True
     debug: bool = False
 
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    sources: Mapping[str, str] = field(default_factory=dict, init=False, compare=False)
     """By field: "argument", a variable's name, "file" and its path, or "default"."""
 
     def __init__(self, **arguments: Unpack[ConfigurationArguments]) -> None:
