@@ -16,8 +16,9 @@ from lineagehub_sdk import _otel, _wire
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._guard import never_raise, warn
+from lineagehub_sdk._wire import Record
 from lineagehub_sdk.errors import LineageHubSdkError, TransportRefused
-from lineagehub_sdk.transports.kafka import Record, Signer, open_producer
+from lineagehub_sdk.transports.kafka import Signer, open_producer
 
 try:
     from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
