@@ -16,13 +16,13 @@ A value that cannot be read is reported, and the next source in this order decid
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypedDict, Unpack
 
+from lineagehub_sdk._config_fields import FIELDS, OTHERWISE
 from lineagehub_sdk._guard import never_raise
 
-LONGEST_SECONDS = 86_400.0
 ARGUMENT, DEFAULT = "argument", "default"
 MASK = "***"
 _SECRETS = ("api_key", "kafka_sasl_password")
@@ -37,7 +37,7 @@ class ConfigurationArguments(TypedDict, total=False):
     namespace: str | None
     job_namespace: str | None
     service_name: str | None
-    transport: str | None
+    transport: str | Sequence[str] | None
     kafka_brokers: str | None
     kafka_security_protocol: str | None
     kafka_sasl_mechanism: str | None
@@ -58,6 +58,10 @@ class ConfigurationArguments(TypedDict, total=False):
     dry_run: bool | None
     send: bool | None
     debug: bool | None
+    spool_directory: str | None
+    spool_size: int | None
+    file: str | None
+    tls_verify: bool | None
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -94,8 +98,13 @@ class LineageHubConfig:
     dry_run: bool = False
     send: bool = True
     debug: bool = False
+    # Delivery.
+    spool_directory: str = ""
+    spool_size: int = 256 * 1024 * 1024
+    file: str = ""
+    tls_verify: bool = True
 
-    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    sources: Mapping[str, str] = field(default_factory=dict, init=False, compare=False)
     """By field: "argument", a variable's name, "file" and its path, or "default"."""
 
     def __init__(self, **arguments: Unpack[ConfigurationArguments]) -> None:
@@ -105,6 +114,11 @@ class LineageHubConfig:
         return (
             f"LineageHubConfig({', '.join(f'{name}={value!r}' for name, value, _ in explain(self) if value != MASK)})"
         )
+
+    @property
+    def transports(self) -> tuple[str, ...]:
+        """The names of the transports: one, or those of "file+http", each of which has every event."""
+        return tuple(self.effective_transport.split("+"))
 
     @property
     def effective_transport(self) -> str:
@@ -139,13 +153,13 @@ def explain(config: LineageHubConfig) -> list[tuple[str, Any, str]]:
 
 def _decide(config: LineageHubConfig, arguments: Mapping[str, Any], environment: Mapping[str, str]) -> None:
     """Give a new configuration its fields, each from the first source that has a value that can be read."""
-    for name in arguments.keys() - _FIELDS.keys():
+    for name in arguments.keys() - FIELDS.keys():
         with never_raise(f"reading the argument {name}"):
-            raise TypeError(f"there is no such field: there are {', '.join(_FIELDS)}")
+            raise TypeError(f"there is no such field: there are {', '.join(FIELDS)}")
     path, file = _read_file(environment)
     defaults = {entry.name: entry.default for entry in fields(LineageHubConfig)}
     sources: dict[str, str] = {}
-    for name, (variables, read) in _FIELDS.items():
+    for name, (variables, read) in FIELDS.items():
         value, source = defaults[name], DEFAULT
         candidates = [(ARGUMENT, arguments.get(name))]
         candidates += [(variable, environment.get(variable) or None) for variable in variables]
@@ -153,7 +167,7 @@ def _decide(config: LineageHubConfig, arguments: Mapping[str, Any], environment:
         for origin, given in candidates:
             if given is not None:
                 with never_raise(f"reading {name} from {origin}"):
-                    value, source = _OTHERWISE.get(origin, read)(given), origin
+                    value, source = OTHERWISE.get(origin, read)(given), origin
                     break
         object.__setattr__(config, name, value)
         sources[name] = source
@@ -171,118 +185,8 @@ def _read_file(environment: Mapping[str, str]) -> tuple[str, Mapping[str, Any]]:
 
             with open(path, "rb") as file:
                 content = tomllib.load(file)
-            for name in content.keys() - _FIELDS.keys():
+            for name in content.keys() - FIELDS.keys():
                 with never_raise(f"reading {name} of {path}"):
-                    raise TypeError(f"there is no such field: there are {', '.join(_FIELDS)}")
+                    raise TypeError(f"there is no such field: there are {', '.join(FIELDS)}")
             return path, content
     return path, {}
-
-
-def _text(value: object) -> str:
-    return str(value).strip()
-
-
-def _flag(value: object) -> bool:
-    text = str(value).strip().lower()
-    if text not in _FLAGS:
-        raise ValueError(f"{value!r} is neither true nor false")
-    return _FLAGS[text]
-
-
-def _seconds(value: Any) -> float:
-    seconds = float(value)
-    if not 0 <= seconds <= LONGEST_SECONDS:
-        raise ValueError(f"{value!r} is no number of seconds from 0 to {LONGEST_SECONDS:g}")
-    return seconds
-
-
-def _timeout(value: Any) -> float:
-    # A socket with a timeout of 0 does not wait at all.
-    return max(_seconds(value), 0.1)
-
-
-def _count(value: Any) -> int:
-    count = _count_or_zero(value)
-    if count < 1:
-        raise ValueError(f"{value!r} is no number above 0")
-    return count
-
-
-def _count_or_zero(value: Any) -> int:
-    count = int(value)
-    if count < 0 or count != float(value):
-        raise ValueError(f"{value!r} is no whole number from 0")
-    return count
-
-
-def _transport_of_openlineage(value: str) -> str:
-    return {"async_http": "http", "noop": "none"}.get(value.strip(), value.strip())
-
-
-def _key_of_openlineage(value: str) -> str:
-    import json
-
-    document = json.loads(value)
-    return str(document.get("apiKey") or document["api_key"]).strip()
-
-
-_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
-
-
-def _ours_and_theirs(name: str) -> tuple[str, str]:
-    return f"LINEAGEHUB_{name}", f"LINEAGE_HUB_{name}"
-
-
-_FIELDS: dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]] = {
-    "hub_endpoint": (
-        (
-            "LINEAGEHUB_URL",
-            *_ours_and_theirs("HUB_ENDPOINT"),
-            "LINEAGE_HUB_ENDPOINT",
-            "OPENLINEAGE_URL",
-            "OPENLINEAGE__TRANSPORT__URL",
-        ),
-        _text,
-    ),
-    "api_key": (
-        (
-            *_ours_and_theirs("API_KEY"),
-            "OPENLINEAGE_API_KEY",
-            "OPENLINEAGE__TRANSPORT__AUTH__API_KEY",
-            "OPENLINEAGE__TRANSPORT__AUTH",
-        ),
-        _text,
-    ),
-    "namespace": (_ours_and_theirs("NAMESPACE"), _text),
-    "job_namespace": (("LINEAGEHUB_JOB_NAMESPACE", "OPENLINEAGE_NAMESPACE"), _text),
-    "service_name": (("LINEAGEHUB_SERVICE_NAME", "OTEL_SERVICE_NAME"), _text),
-    "transport": (("LINEAGEHUB_TRANSPORT", "OPENLINEAGE__TRANSPORT__TYPE"), _text),
-    "kafka_brokers": (("LINEAGEHUB_KAFKA_BROKERS",), _text),
-    "kafka_security_protocol": (("LINEAGEHUB_KAFKA_SECURITY_PROTOCOL",), _text),
-    "kafka_sasl_mechanism": (("LINEAGEHUB_KAFKA_SASL_MECHANISM",), _text),
-    "kafka_sasl_username": (("LINEAGEHUB_KAFKA_SASL_USERNAME",), _text),
-    "kafka_sasl_password": (("LINEAGEHUB_KAFKA_SASL_PASSWORD",), str),
-    "kafka_ssl_cafile": (("LINEAGEHUB_KAFKA_SSL_CAFILE",), _text),
-    "timeout": ((*_ours_and_theirs("TIMEOUT"), "OPENLINEAGE__TRANSPORT__TIMEOUT"), _timeout),
-    "retry_attempts": (_ours_and_theirs("RETRY_ATTEMPTS"), _count_or_zero),
-    "retry_delay": (_ours_and_theirs("RETRY_DELAY"), _seconds),
-    "batch_size": (_ours_and_theirs("BATCH_SIZE"), _count),
-    "flush_interval": (_ours_and_theirs("FLUSH_INTERVAL"), _seconds),
-    "flush_timeout": (("LINEAGEHUB_FLUSH_TIMEOUT",), _seconds),
-    "queue_size": (("LINEAGEHUB_QUEUE_SIZE",), _count),
-    "enable_lineage": (_ours_and_theirs("ENABLE_LINEAGE"), _flag),
-    "enable_telemetry": ((*_ours_and_theirs("ENABLE_TELEMETRY"), "OTEL_SDK_DISABLED"), _flag),
-    "auto_instrument": (_ours_and_theirs("AUTO_INSTRUMENT"), _flag),
-    "disabled": (("LINEAGEHUB_DISABLED", "OPENLINEAGE_DISABLED"), _flag),
-    "dry_run": (_ours_and_theirs("DRY_RUN"), _flag),
-    "send": (("LINEAGEHUB_SEND", "PYTEST_VERSION"), _flag),
-    "debug": (_ours_and_theirs("DEBUG"), _flag),
-}
-
-_OTHERWISE: dict[str, Callable[[Any], Any]] = {
-    "OPENLINEAGE__TRANSPORT__TYPE": _transport_of_openlineage,
-    "OPENLINEAGE__TRANSPORT__AUTH": _key_of_openlineage,
-    "OTEL_SDK_DISABLED": lambda value: not _flag(value),
-    "PYTEST_VERSION": lambda version: False,
-}
-"""Variables of others, which say the same in another way."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from lineagehub_sdk import _clock
+from lineagehub_sdk._encoding import coerce
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
 CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
@@ -26,11 +26,9 @@ def facet(schema: str, **values: Any) -> dict[str, Any]:
 def custom_facet(base: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a user's facet, with `_producer` and `_schemaURL` (its base: "RunFacet", "JobFacet") added when missing.
 
-    Raises TypeError or ValueError for what is no JSON.
+    A copy, of plain JSON data: other values are written as what they most likely stand for. Raises TypeError for what is no mapping.
     """
-    made = {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/{base}", **values}
-    json.dumps(made, allow_nan=False)
-    return made
+    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/{base}", **coerce(dict(values))}
 
 
 def run_event(

@@ -37,7 +37,7 @@ class never_raise:  # noqa: N801 it reads as a statement. A class: a decorated c
 
 
 def is_strict() -> bool:
-    """Whether our own errors are raised: LINEAGEHUB_STRICT=1, for tests."""
+    """Whether the SDK's own errors are to be raised: LINEAGEHUB_STRICT=1, for tests."""
     return os.environ.get("LINEAGEHUB_STRICT") == "1"
 
 

@@ -24,7 +24,7 @@ from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
-    from lineagehub_sdk.transports.kafka import Record
+    from lineagehub_sdk._wire import Record
 
 T = TypeVar("T")
 

@@ -22,8 +22,9 @@ from lineagehub_sdk import _wire
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._guard import never_raise, warn
+from lineagehub_sdk._wire import Record
 from lineagehub_sdk.errors import LineageHubSdkError, TransportRefused
-from lineagehub_sdk.transports.kafka import Record, Signer, open_producer
+from lineagehub_sdk.transports.kafka import Signer, open_producer
 
 LARGEST_RECORD_BYTES = 1_000_000
 """The topics of telemetry take 1 MiB a record, headers included."""

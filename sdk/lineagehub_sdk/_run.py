@@ -138,7 +138,7 @@ class Run(Ancestor):
             self._outputs = [*self._outputs, with_facets(added, "outputFacets", output_statistics(rows, bytes))]
 
     def facet(self, name: str, value: Mapping[str, Any]) -> None:
-        """Set a run facet; `_producer` and `_schemaURL` are added when missing. One that is no JSON is left out."""
+        """Set a run facet; `_producer` and `_schemaURL` are added when missing. Values are copied as JSON has them."""
         with never_raise("setting a facet"):
             self._run_facets = {**self._run_facets, name: custom_facet("RunFacet", value)}
 

@@ -30,6 +30,8 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ED25519 = "ed25519"
 KEY_ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
 
+Record = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
+"""Topic, key, value, headers."""
 
 Sign = Callable[[bytes], bytes]
 """Returns the signature of a message."""

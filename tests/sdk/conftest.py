@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _guard, _otel, _propagation
+from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation
 from lineagehub_sdk.transports.memory import MemoryTransport
 
 PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "TRACEPARENT")
@@ -62,6 +64,8 @@ class HubDouble:
         assert path == "/api/v1/lineage/ingest"
         if self.answers:
             return self.answers.pop(0)
+        if headers.get("content-encoding") == "gzip":
+            body = gzip.decompress(body)
         document = json.loads(body)
         events = document["events"]
         if self.refused_names.intersection(event["job"]["name"] for event in events):
@@ -118,11 +122,12 @@ def hub_double() -> Iterator[HubDouble]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_sdk(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(PREFIXES)]:
         monkeypatch.delenv(name)
     # These are tests of the client itself, also of what leaves the process.
     monkeypatch.delenv("PYTEST_VERSION", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     _guard._reported.clear()
     _propagation.from_environment.cache_clear()
     yield
@@ -147,5 +152,5 @@ def memory() -> Iterator[list[dict[str, Any]]]:
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pauses short where the other side names none."""
-    monkeypatch.setattr(_client, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(_client, "LONGEST_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(_delivery, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(_delivery, "LONGEST_BACKOFF_SECONDS", 0.02)

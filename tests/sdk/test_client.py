@@ -48,12 +48,18 @@ def test_import_brings_no_third_party_module() -> None:
 
 def test_exactly_the_documented_names_are_public() -> None:
     assert set(sdk.__all__) == {
+        "APIError",
         "AdapterType",
+        "BatchingLineageClient",
         "DataFormat",
         "DatasetSpec",
+        "LineageEvent",
+        "LineageHubClient",
         "LineageHubConfig",
         "LineageHubSdkError",
         "Run",
+        "TelemetryClient",
+        "TelemetryData",
         "child_environment",
         "configure",
         "create_dataset_specs",

@@ -17,6 +17,9 @@ from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 if TYPE_CHECKING:
     import http.client
 
+COMPRESSED_BYTES = 1_024
+"""Below, compressing gains less than it costs."""
+ENCODING_REFUSED = 415
 TRY_AGAIN = frozenset({408, 429, 502, 503, 504})
 BODY_REFUSED = frozenset({400, 413, 422})
 """The whole body was refused, maybe for one event in it."""
@@ -29,21 +32,25 @@ ANSWER_BYTES = 4 * 1024 * 1024
 class HttpTransport:
     """POSTs to /api/v1/lineage/ingest. Follows no redirect: the key goes to the configured host only."""
 
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        try:
+            scheme, host, port, path = _read_address(config.hub_endpoint)
+        except TransportRefused:
+            return ""
+        return f"{scheme}://{host}{f':{port}' if port else ''}{path}"
+
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused for an address or a key that cannot be one."""
-        from urllib.parse import urlsplit
-
-        try:
-            parts = urlsplit(config.hub_endpoint)
-            self._address = (parts.scheme, parts.hostname or "", parts.port)
-        except ValueError as error:
-            raise TransportRefused(f"LINEAGEHUB_URL is no address: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TransportRefused("LINEAGEHUB_URL is no http address, such as https://hub.example.com")
+        scheme, host, port, path = _read_address(config.hub_endpoint)
+        self._address = (scheme, host, port)
         if not all("!" <= character <= "~" for character in config.api_key):
             raise TransportRefused("LINEAGEHUB_API_KEY contains characters that no key has")
-        self._path = parts.path.rstrip("/") + _wire.HTTP_INGEST_PATH
+        self._path = path + _wire.HTTP_INGEST_PATH
         self._timeout = config.timeout
+        self._verify = config.tls_verify
+        self._compress = True
         self._namespace = config.namespace
         self._headers = {"Content-Type": "application/json"}
         if config.api_key:
@@ -62,6 +69,9 @@ class HttpTransport:
 
     def _deliver(self, events: list[PreparedEvent]) -> list[Refusal]:
         status, retry_after, answer = self._exchange(self._body(events))
+        if status == ENCODING_REFUSED and self._compress:
+            self._compress = False
+            return self._deliver(events)
         if status in TRY_AGAIN:
             raise TransportUnavailable(_describe(status, answer), _wait_seconds(retry_after))
         if status in BODY_REFUSED and len(events) > 1:
@@ -79,24 +89,33 @@ class HttpTransport:
         """POST a body; return (status, Retry-After, answer)."""
         import http.client
 
+        headers = self._headers
+        if self._compress and len(body) > COMPRESSED_BYTES:
+            import gzip
+
+            body, headers = gzip.compress(body, 1), {**headers, "Content-Encoding": "gzip"}
         reused = self._connection is not None
         try:
             try:
-                return self._request(body)
+                return self._request(body, headers)
             except ConnectionError:
                 # The hub closes connections that were idle for long: that is no sign that it is away.
                 if not reused:
                     raise
                 self.close()
-                return self._request(body)
+                return self._request(body, headers)
         except (OSError, http.client.HTTPException) as error:
             self.close()
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise TransportUnavailable(
+                    f"the hub's certificate is not trusted ({error}); LINEAGEHUB_TLS_VERIFY=false would not ask for one"
+                ) from error
             raise TransportUnavailable(f"the hub does not answer ({error!r})") from error
 
-    def _request(self, body: bytes) -> tuple[int, str | None, bytes]:
+    def _request(self, body: bytes, headers: dict[str, str]) -> tuple[int, str | None, bytes]:
         if self._connection is None:
             self._connection = self._connect()
-        self._connection.request("POST", self._path, body, self._headers)
+        self._connection.request("POST", self._path, body, headers)
         answer = self._connection.getresponse()
         content = answer.read(ANSWER_BYTES)
         if not answer.isclosed():
@@ -111,7 +130,24 @@ class HttpTransport:
             return http.client.HTTPConnection(host, port, timeout=self._timeout)
         import ssl
 
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=ssl.create_default_context())
+        context = ssl.create_default_context()
+        if not self._verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+
+
+def _read_address(url: str) -> tuple[str, str, int | None, str]:
+    """Return (scheme, host, port, path) of a hub's address. Raises TransportRefused for one that is none."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise TransportRefused(f"LINEAGEHUB_URL is no address: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TransportRefused("LINEAGEHUB_URL is no http address, such as https://hub.example.com")
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
 
 
 def _parts(events: list[PreparedEvent]) -> Iterator[list[PreparedEvent]]:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._wire import Record
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 if TYPE_CHECKING:
     from lineagehub_sdk._kafka_producer import KafkaProducer
-
-Record = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
-"""Topic, key, value, headers."""
 
 
 class Signer:
@@ -67,6 +65,11 @@ class Signer:
 
 class KafkaTransport:
     """Lineage events, straight to Kafka."""
+
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        return config.kafka_brokers and f"kafka://{config.kafka_brokers}"
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused when something is missing: the key, the namespace, the brokers or the package."""

@@ -1,0 +1,429 @@
+"""The delivery of one process to one transport: a bounded queue, a thread that takes from it, a thread that sends, and the spool.
+
+    emit -> queue -> collector: JSON -> memory -> sender -> transport      while the hub takes what comes
+                                     -> spool  -> sender -> transport      while it does not, and until it has caught up
+
+The collector is never blocked by the network, the sender alone is; so events are on disk within a second of being emitted, and safe from
+kill -9, also while an attempt to send them hangs. Without a spool they wait in memory, as many as the queue may hold. Made by `_client`.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from lineagehub_sdk._encoding import prepare
+from lineagehub_sdk._guard import never_raise, warn_once
+from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
+from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
+
+if TYPE_CHECKING:
+    from lineagehub_sdk._config import LineageHubConfig
+    from lineagehub_sdk._spool import Spool
+
+FIRST_BACKOFF_SECONDS = 0.5
+LONGEST_BACKOFF_SECONDS = 30.0
+LONG_ATTEMPT_SECONDS = 0.8
+"""An attempt that takes longer is as good as a hub that is away: what waits for it goes to disk."""
+ADOPT_EVERY_SECONDS = 30.0
+"""How often to look for what other processes left when they died."""
+SYNC_SECONDS = 0.5
+REPLAY_EVENTS = 500
+
+MEMORY, OWN, ADOPTED = "memory", "own", "adopted"
+"""Where events to be sent come from: the queue, this process' spool, a dead process'."""
+
+Taken = tuple[bytes | dict[str, Any], str | None, int]
+"""A snapshot, the id that was asked for, and when, in milliseconds since the epoch."""
+
+
+class Delivery:
+    """Takes events and has them sent. `sent`, `dropped` (no room), `refused` and `coerced` count them, in this process."""
+
+    def __init__(
+        self,
+        config: LineageHubConfig,
+        transport: str,
+        open_transport: Callable[[LineageHubConfig, str], Transport],
+        warn: Callable[[str, str], None],
+    ) -> None:
+        """Starts nothing: the threads begin with the first event. `warn` takes a kind and a message."""
+        self.sent = self.dropped = self.refused = self.coerced = 0
+        self.away = False
+        self._config = config
+        self._name = transport
+        self._open = open_transport
+        self._warn = warn
+        self._queue: deque[Taken] = deque()
+        self._limit = config.queue_size
+        self._wake_at = min(max(config.batch_size, config.queue_size // 8), config.queue_size)
+        self._wake = threading.Event()
+        self._idle = False
+        self._changed = threading.Condition()
+        # All below is changed under `_changed` only.
+        self._encoding = 0
+        self._ready: deque[PreparedEvent] = deque()
+        self._in_flight: list[PreparedEvent] = []
+        self._in_flight_since = 0.0
+        self._in_flight_on_disk = False
+        self._transport: Transport | None = None
+        self._spool: Spool | None = None
+        self._spool_wanted = True
+        self._spool_failed = False
+        self._synced_at = 0.0
+        self._collector: threading.Thread | None = None
+        self._sender: threading.Thread | None = None
+        self._closing = False
+        self._parking = False
+        self._hurried = 0
+        self._attempts = 0
+        self._failures = 0
+        self._retry_at = 0.0
+        self._told_to_wait = False
+        self._adopt_at = 0.0
+
+    # The caller's thread
+
+    def put(self, taken: Taken) -> None:
+        """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue."""
+        queue = self._queue
+        if len(queue) + self._in_memory >= self._limit:
+            self._drop(1)
+            return
+        queue.append(taken)
+        if self._collector is None:
+            self._start()
+        elif self._idle or len(queue) == self._wake_at:
+            self._wake.set()
+
+    @property
+    def pending(self) -> int:
+        """How many events wait or are on their way, in memory and on disk."""
+        spool = self._spool
+        return self.in_memory + (spool.own + spool.adopted if spool is not None else 0)
+
+    @property
+    def in_memory(self) -> int:
+        """How many events would be lost if the process died now."""
+        return len(self._queue) + self._encoding + self._in_memory
+
+    @property
+    def spool_path(self) -> str | None:
+        """Where events wait on disk, if they do."""
+        return self._spool.path if self._spool is not None else None
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left.
+
+        The hub is asked at once, unless it said when. When that is in vain and everything is safe on disk, False comes early.
+        """
+        with self._changed:
+            if self._collector is None:
+                return not self.pending
+            begun = self._attempts
+            if not self._told_to_wait:
+                self._retry_at = 0.0
+            self._hurried += 1
+            self._wake.set()
+            self._changed.notify_all()
+
+            def settled() -> bool:
+                if not self.pending and not self._adoption_due():
+                    return True
+                asked = self._attempts > begun or self._told_to_wait
+                return self.away and asked and not self.in_memory
+
+            self._changed.wait_for(settled, timeout)
+            self._hurried -= 1
+            return not self.pending
+
+    def park(self, timeout: float) -> None:
+        """Have everything that is in memory written to disk, if there is a spool; wait for that at most `timeout` seconds."""
+        with self._changed:
+            if self._collector is not None:
+                self._parking, self._spool_failed = True, False
+                self._wake.set()
+                self._changed.wait_for(
+                    lambda: not self.in_memory or not self._spool_wanted or self._spool_failed, timeout
+                )
+                self._parking = False
+
+    def close(self, timeout: float) -> None:
+        """Have the threads send what waits, close the transport and end; wait for that at most `timeout` seconds."""
+        with self._changed:
+            threads = (self._collector, self._sender)
+            self._closing = True
+            self._wake.set()
+            self._changed.notify_all()
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            if thread is not None:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def abandon(self) -> Transport | None:
+        """In a forked child: close what holds the parent's locks on its spool; return the transport, to be kept and never used."""
+        if self._spool is not None:
+            self._spool.close()
+        return self._transport
+
+    def _start(self) -> None:
+        with self._changed:
+            if self._collector is None:
+                collector = threading.Thread(target=self._collect, name="lineagehub-sdk", daemon=True)
+                collector.start()
+                self._collector = collector
+
+    def _drop(self, count: int) -> None:
+        with self._changed:
+            self.dropped += count
+        self._warn("full", f"the queue is full; {self.dropped} events were dropped so far")
+
+    @property
+    def _in_memory(self) -> int:
+        return len(self._ready) + (0 if self._in_flight_on_disk else len(self._in_flight))
+
+    # The collector
+
+    def _collect(self) -> None:
+        with self._changed:
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._send, name="lineagehub-sdk-sender", daemon=True)
+                self._sender.start()
+        while not self._end_collector():
+            self._wait_for_events()
+            with never_raise("collecting events", strict=False):
+                self._encode()
+                self._write()
+
+    def _wait_for_events(self) -> None:
+        """Wait until there are enough, or the interval is over; without an end while there is nothing to do."""
+        if not (self._queue or self._closing or self._must_spool() or self._in_flight or self._unsynced()):
+            self._idle = True
+            # Whoever appends now sees that this thread is idle; who did before is seen here.
+            if not self._queue and not self._parking:
+                self._wake.wait()
+            self._idle = False
+        self._wake.clear()
+        if not (self._hurried or self._parking or len(self._queue) >= self._wake_at or (self._closing and self._queue)):
+            soon = self._closing or self.away or self._in_flight or self._unsynced()
+            self._wake.wait(min(self._config.flush_interval, SYNC_SECONDS) if soon else self._config.flush_interval)
+
+    def _encode(self) -> None:
+        """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5."""
+        left = len(self._queue)
+        while left:
+            count = min(left, 8 + left // 64)
+            left -= count
+            with self._changed:
+                self._encoding = count
+            events = [event for event in (self._prepare(self._queue.popleft()) for _ in range(count)) if event]
+            with self._changed:
+                self._ready.extend(events)
+                self._encoding = 0
+            time.sleep(0)
+        with self._changed:
+            self._changed.notify_all()
+
+    def _prepare(self, taken: Taken) -> PreparedEvent | None:
+        try:
+            event, coerced = prepare(*taken)
+        except Exception as error:
+            self.refused += 1
+            warn_once(("no event", type(error)), f"an event was left out: {error!r}")
+            return None
+        if coerced:
+            self.coerced += 1
+            warn_once("coerced", "an event held values that JSON does not know; they were written as text, or left out")
+        return event
+
+    def _write(self) -> None:
+        """Write to disk what has to wait: the hub is away, or slow, or has not yet caught up."""
+        with self._changed:
+            spool = self._open_spool() if self._must_spool() else self._spool
+            if spool is None:
+                return
+            if self._must_spool():
+                self._append_to(spool)
+                self._changed.notify_all()
+        if self._unsynced() and (self._parking or time.monotonic() - self._synced_at >= SYNC_SECONDS):
+            self._synced_at = time.monotonic()
+            with never_raise("syncing the spool", strict=False):
+                spool.sync()
+
+    def _append_to(self, spool: Spool) -> None:
+        # What is being sent comes first: it is the oldest. If its attempt succeeds after all, it is skipped.
+        in_flight = [] if self._in_flight_on_disk else self._in_flight
+        try:
+            written = spool.append([*in_flight, *self._ready])
+        except OSError as error:
+            self._spool_failed = True
+            warn_once(("spool", spool.path), f"events wait in memory only: the spool cannot be written ({error})")
+            return
+        if in_flight and written >= len(in_flight):
+            self._in_flight_on_disk = True
+        for _ in range(max(0, written - len(in_flight))):
+            self._ready.popleft()
+
+    def _unsynced(self) -> bool:
+        return self._spool is not None and self._spool.unsynced
+
+    def _must_spool(self) -> bool:
+        if not (self._ready or self._in_flight) or not self._spool_wanted:
+            return False
+        spool = self._spool
+        slow = bool(self._in_flight) and time.monotonic() - self._in_flight_since > LONG_ATTEMPT_SECONDS
+        behind = spool is not None and spool.own > 0
+        return self.away or self._parking or slow or behind or len(self._ready) > self._limit // 2
+
+    def _open_spool(self) -> Spool | None:
+        if self._spool is None and self._spool_wanted:
+            try:
+                from lineagehub_sdk._spool import spool_of
+
+                self._spool = spool_of(self._config, self._name)
+            except ImportError:
+                pass
+            self._spool_wanted = self._spool is not None
+        return self._spool
+
+    def _end_collector(self) -> bool:
+        with self._changed:
+            if not self._closing:
+                return False
+            # First this, so that whoever queues now starts another; what was queued before is seen here.
+            collector, self._collector = self._collector, None
+            if self._queue or (self._in_memory and self._sender is not None):
+                self._collector = collector
+                return False
+            return True
+
+    # The sender
+
+    def _send(self) -> None:
+        with never_raise("opening the spool", strict=False), self._changed:
+            self._open_spool()
+        while True:
+            with self._changed:
+                while not (self._may_end() or self._may_send()):
+                    self._changed.wait(self._patience())
+                if self._may_end():
+                    transport, self._transport = self._transport, None
+                    spool, self._spool = self._spool, None
+                    self._sender = None
+                    break
+                events, source = self._next_events()
+            if events:
+                self._attempt(events, source)
+        with never_raise("closing the transport", strict=False):
+            if spool is not None:
+                spool.release()
+            if transport is not None:
+                transport.close()
+
+    def _may_end(self) -> bool:
+        """When closed, and nothing waits but what is on disk for the next process, as the hub is away."""
+        return self._closing and self._collector is None and (self.away or not self.pending) and not self.in_memory
+
+    def _may_send(self) -> bool:
+        waits = self._ready or (self._spool is not None and (self._spool.own or self._spool.adopted))
+        return bool(waits and time.monotonic() >= self._retry_at) or self._adoption_due()
+
+    def _adoption_due(self) -> bool:
+        return self._spool is not None and not self.away and time.monotonic() >= self._adopt_at
+
+    def _patience(self) -> float | None:
+        """How long to wait for news."""
+        now = time.monotonic()
+        if self._retry_at > now:
+            return self._retry_at - now
+        return max(self._adopt_at - now, 0.01) if self._spool is not None and not self.away else None
+
+    def _next_events(self) -> tuple[list[PreparedEvent], str]:
+        """Return what to send next, and where it comes from: the oldest of this process, then what dead ones left."""
+        spool = self._spool
+        if spool is not None and spool.own:
+            return spool.next_events(REPLAY_EVENTS, own=True), OWN
+        if self._ready:
+            count = min(len(self._ready), self._config.batch_size)
+            self._in_flight = [self._ready.popleft() for _ in range(count)]
+            self._in_flight_since = time.monotonic()
+            return self._in_flight, MEMORY
+        if spool is None:
+            return [], MEMORY
+        try:
+            found = spool.adopt()
+        except OSError as error:
+            found = False
+            warn_once(("spool", spool.path), f"events wait in memory only: the spool cannot be read ({error})")
+        if not found:
+            self._adopt_at = time.monotonic() + ADOPT_EVERY_SECONDS
+            self._changed.notify_all()
+            return [], ADOPTED
+        return spool.next_events(REPLAY_EVENTS, own=False), ADOPTED
+
+    def _attempt(self, events: list[PreparedEvent], source: str) -> None:
+        try:
+            if self._transport is None:
+                self._transport = self._open(self._config, self._name)
+            refusals = self._transport.send(events)
+        except TransportUnavailable as error:
+            self._failed(source, str(error), error.retry_after_seconds)
+        except TransportRefused as error:
+            if source == MEMORY:
+                self._succeeded(events, [Refusal(event, str(error)) for event in events], source)
+            else:
+                # What waits on disk may suit another process, or a better configuration.
+                self._failed(source, str(error), LONGEST_BACKOFF_SECONDS)
+        except Exception as error:
+            # Our own fault must not end the thread, strict or not.
+            self._succeeded(events, [Refusal(event, repr(error)) for event in events], source)
+        else:
+            self._succeeded(events, refusals, source)
+
+    def _failed(self, source: str, reason: str, retry_after: float | None) -> None:
+        self._warn("unavailable", f"not sent yet, trying again: {reason}")
+        with self._changed:
+            self._retry_at = time.monotonic() + pause_seconds(self._failures, retry_after)
+            self._told_to_wait = retry_after is not None
+            self._attempts += 1
+            self._failures += 1
+            self.away = True
+            if source == MEMORY:
+                if not self._in_flight_on_disk:
+                    self._ready.extendleft(reversed(self._in_flight))
+                self._in_flight, self._in_flight_on_disk = [], False
+            self._wake.set()
+            self._changed.notify_all()
+
+    def _succeeded(self, events: list[PreparedEvent], refusals: list[Refusal], source: str) -> None:
+        if refusals:
+            self._warn("refused", f"{len(refusals)} events were refused, the first because: {refusals[0].reason}")
+        with self._changed:
+            if source == MEMORY:
+                on_disk, self._in_flight_on_disk, self._in_flight = self._in_flight_on_disk, False, []
+                if on_disk and self._spool is not None:
+                    self._spool.skip(len(events))
+            elif self._spool is not None:
+                self._spool.sent(len(events), own=source == OWN, refused=[refusal.event for refusal in refusals])
+                if source == ADOPTED:
+                    self._adopt_at = 0.0
+            self._attempts += 1
+            self._failures, self._retry_at = 0, 0.0
+            self.away = self._told_to_wait = False
+            self.refused += len(refusals)
+            self.sent += len(events) - len(refusals)
+            if self._closing:
+                self._wake.set()
+            self._changed.notify_all()
+
+
+def pause_seconds(failures: int, retry_after: float | None) -> float:
+    """Jittered, so that many pipelines do not come back at the same moment; never before the hub wants to be asked again."""
+    if retry_after is not None:
+        return retry_after * random.uniform(1.0, 1.1)  # noqa: S311 jitter
+    ceiling = min(FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10), LONGEST_BACKOFF_SECONDS)
+    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 jitter
