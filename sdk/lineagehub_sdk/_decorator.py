@@ -163,26 +163,21 @@ def _decorator(first: Any, make_plan: MakePlan) -> Any:
             return _decorated(function, make_plan)
         return function
 
-    is_bare = first is not None and not isinstance(first, str) and _is_function(first)
-    return decorate(first) if is_bare else decorate
+    return decorate(first) if callable(first) or isinstance(first, classmethod) else decorate
 
 
 def _decorated(function: Any, make_plan: MakePlan) -> Any:
     if isinstance(function, classmethod | staticmethod):
         return type(function)(_decorated(function.__func__, make_plan))
-    if not _is_function(function):
+    if inspect.isclass(function) or not callable(function):
         raise TypeError(f"only functions and methods can be tracked, not {function!r}")
     return wrap(make_plan(function, plan_of(function)))
-
-
-def _is_function(function: Any) -> bool:
-    return isinstance(function, classmethod | staticmethod) or (callable(function) and not inspect.isclass(function))
 
 
 def _name_given(name: Any) -> str | None:
     if name is None or isinstance(name, str):
         return name or None
-    if not callable(name) and not isinstance(name, classmethod | staticmethod):
+    if not callable(name) and not isinstance(name, classmethod):
         warn_once(("name", type(name)), f"the name of a tracked function is a text, not {name!r}")
     return None
 
