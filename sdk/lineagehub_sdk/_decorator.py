@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from lineagehub_sdk import _otel
 from lineagehub_sdk._datasets import Inputs, Outputs, several
-from lineagehub_sdk._guard import log, never_raise, warn_once
+from lineagehub_sdk._guard import debug_once, never_raise, warn_once
 from lineagehub_sdk._run import Job
 from lineagehub_sdk._tracking import Plan, plan_of, wrap
 
@@ -134,7 +134,7 @@ def telemetry_track(
         try:
             from lineagehub_sdk import telemetry
         except ImportError as error:
-            log.debug("lineagehub: %s; functions run without spans", error)
+            debug_once("no telemetry", f"{error}; functions run without spans")
         else:
             _otel.set_up_on_demand(telemetry.configure_telemetry_on_demand)
 
