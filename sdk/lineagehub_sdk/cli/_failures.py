@@ -37,7 +37,7 @@ def failure_of(error: Exception) -> Failure:
         return error
     if not isinstance(error, APIError):
         return Failure(f"{type(error).__name__}: {error}", "the same with --debug, which shows where")
-    if error.reason == "configuration":
+    if error.reason in ("configuration", "held_back") or 300 <= error.status < 400:
         return Failure(str(error), "lineagehub-sdk config --sources", EXIT_CONFIGURATION)
     if error.status in (401, 403):
         return Failure(
@@ -50,4 +50,4 @@ def failure_of(error: Exception) -> Failure:
         return Failure(
             str(error), "start the hub (lineagehub up), or set LINEAGEHUB_URL to where it is", EXIT_NO_ANSWER
         )
-    return Failure(str(error), "" if error.reason == "no_hub" else "see the hub's page /docs")
+    return Failure(str(error), "lineagehub-sdk namespaces list" if error.status == 404 else "")

@@ -8,10 +8,10 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
-from lineagehub_sdk._client import configure
+from lineagehub_sdk._client import configure, current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.cli._failures import EXIT_CONFIGURATION, EXIT_FAILED, Failure
 from lineagehub_sdk.clients import LineageHubClient, LineageReceipt
@@ -26,7 +26,7 @@ QUIET_SECONDS = 2.0
 def configured(options: argparse.Namespace) -> LineageHubConfig:
     """Return the configuration with the command's options. A command is asked for: it sends under pytest, too."""
     given = {name: getattr(options, name, None) for name in ("hub_endpoint", "api_key", "namespace")}
-    config = configure(**given, send=True)  # type: ignore[typeddict-item, misc] # names of fields, as the tests see
+    config = configure(**given, send=True)
     if not config.hub_endpoint:
         raise Failure(
             "LINEAGEHUB_URL is not set: there is no hub to ask.",
@@ -48,9 +48,12 @@ def with_client(options: argparse.Namespace, do: Callable[[LineageHubClient], Aw
 
 def send_events(options: argparse.Namespace, events: Iterable[dict[str, Any]]) -> int:
     """Send events and show what became of them; return the exit code. With --dry-run print them instead."""
-    if options.dry_run:
+    if options.dry_run or current_config().dry_run:
         for event in events:
             print(json.dumps(event))
+        return 0
+    if current_config().disabled:
+        print("nothing is sent: the SDK is disabled (LINEAGEHUB_DISABLED)", file=sys.stderr)
         return 0
     receipt = with_client(options, lambda client: _send(client, events, _Progress(options.quiet)))
     return show_receipt(options, receipt)
@@ -93,8 +96,6 @@ async def _send(client: LineageHubClient, events: Iterable[dict[str, Any]], prog
 
 
 def _sum(total: LineageReceipt, added: LineageReceipt) -> LineageReceipt:
-    from dataclasses import replace
-
     before = total.accepted + total.rejected
     errors = total.errors + [replace(error, index=error.index + before) for error in added.errors]
     return LineageReceipt(total.accepted + added.accepted, total.rejected + added.rejected, errors, added.namespace)

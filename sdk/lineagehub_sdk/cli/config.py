@@ -6,10 +6,8 @@ import argparse
 import json
 
 from lineagehub_sdk._client import configure as configure_sdk
-from lineagehub_sdk._config import explain
+from lineagehub_sdk._config import PRECEDENCE, explain
 from lineagehub_sdk.cli._arguments import CommandParser
-
-PRECEDENCE = "argument, LINEAGEHUB_*, LINEAGE_HUB_*, OPENLINEAGE_*, OTEL_*, file (LINEAGEHUB_CONFIG, else ~/.config/lineagehub/sdk.toml), default"
 
 
 def configure(parser: CommandParser) -> None:
@@ -35,5 +33,5 @@ def run(options: argparse.Namespace) -> int:
         print(f"{name:{width}}  {f'{shown:28}  {source}' if options.sources else shown}".rstrip())
     print(f"{'in force':{width}}  transport {config.effective_transport}")
     if options.sources:
-        print(f"\nThe first of these decides, for each by itself: {PRECEDENCE}")
+        print(f"\nThe first of these decides, for each by itself: {', '.join(PRECEDENCE)}.")
     return 0
