@@ -17,10 +17,17 @@ from typing import TYPE_CHECKING, Any
 from lineagehub_sdk._client import configure, emit, flush, reset_config
 from lineagehub_sdk._client import current_config as get_config
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._context import current_run
-from lineagehub_sdk._datasets import AdapterType, DataFormat, DatasetSpec
-from lineagehub_sdk._decorator import lineage_track
-from lineagehub_sdk._run import Run, run
+from lineagehub_sdk._datasets import (
+    AdapterType,
+    DataFormat,
+    DatasetSpec,
+    create_dataset_specs,
+    get_adapter_examples,
+    validate_dataset_spec,
+)
+from lineagehub_sdk._decorator import lineage_track, telemetry_track
+from lineagehub_sdk._propagation import child_environment, extract, in_context, inject
+from lineagehub_sdk._run import Run, current_run, run
 from lineagehub_sdk.errors import APIError, LineageHubSdkError
 
 if TYPE_CHECKING:
@@ -47,14 +54,22 @@ __all__ = [
     "Run",
     "TelemetryClient",
     "TelemetryData",
+    "child_environment",
     "configure",
+    "create_dataset_specs",
     "current_run",
     "emit",
+    "extract",
     "flush",
+    "get_adapter_examples",
     "get_config",
+    "in_context",
+    "inject",
     "lineage_track",
     "reset_config",
     "run",
+    "telemetry_track",
+    "validate_dataset_spec",
 ]
 
 _LAZY = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from datetime import datetime, timezone
 
 
@@ -18,4 +17,5 @@ def new_id() -> str:
     random_bits = int.from_bytes(os.urandom(10), "big")
     milliseconds = time.time_ns() // 1_000_000
     number = milliseconds << 80 | 7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
-    return str(uuid.UUID(int=number))
+    digits = f"{number:032x}"  # uuid.UUID would take three times as long, in each decorated call.
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"

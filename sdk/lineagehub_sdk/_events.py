@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from lineagehub_sdk import _clock
+from lineagehub_sdk._encoding import coerce
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
 CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
 TRACE_FACET_SCHEMA = f"{PRODUCER}/facets/LineagehubTraceRunFacet.json#/$defs/LineagehubTraceRunFacet"
+RUN_EVENT_SCHEMA = f"{CORE_SCHEMA}/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
 
 LONGEST_MESSAGE = 10_000
@@ -21,9 +23,12 @@ def facet(schema: str, **values: Any) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json#/$defs/{schema.partition('/')[2]}", **values}
 
 
-def custom_run_facet(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a user's run facet, with `_producer` and `_schemaURL` (the base of all run facets) added when missing."""
-    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/RunFacet", **values}
+def custom_facet(base: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user's facet, with `_producer` and `_schemaURL` (its base: "RunFacet", "JobFacet") added when missing.
+
+    A copy, of plain JSON data: other values are written as what they most likely stand for. Raises TypeError for what is no mapping.
+    """
+    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/{base}", **coerce(dict(values))}
 
 
 def run_event(
@@ -46,7 +51,7 @@ def run_event(
         "inputs": inputs,
         "outputs": outputs,
         "producer": PRODUCER,
-        "schemaURL": f"{CORE_SCHEMA}/RunEvent",
+        "schemaURL": RUN_EVENT_SCHEMA,
     }
 
 

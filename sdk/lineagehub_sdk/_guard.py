@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
+from types import TracebackType
 
 log = logging.getLogger("lineagehub_sdk")
 
 _reported: set[Hashable] = set()
 
 
-@contextlib.contextmanager
-def never_raise(doing: str, *, strict: bool = True) -> Iterator[None]:
+class never_raise:  # noqa: N801 it reads as a statement. A class: a decorated call has several, and contextlib's costs four times as much
     """Swallow any Exception of the body and log it, once for each kind.
 
     Under LINEAGEHUB_STRICT=1 it is raised, unless `strict` is False: a user's exception on its way stays in the foreground.
     """
-    try:
-        yield
-    except Exception as error:
-        if strict and is_strict():
-            raise
-        warn_once((doing, type(error)), f"{doing} failed ({error!r}); the pipeline goes on, without it")
+
+    __slots__ = ("_doing", "_strict")
+
+    def __init__(self, doing: str, *, strict: bool = True) -> None:
+        self._doing = doing
+        self._strict = strict
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, Exception) or (self._strict and is_strict()):
+            return False
+        warn_once((self._doing, type(error)), f"{self._doing} failed ({error!r}); the pipeline goes on, without it")
+        return True
 
 
 def is_strict() -> bool:

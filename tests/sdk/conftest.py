@@ -14,10 +14,10 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _delivery, _guard, _otel
+from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation
 from lineagehub_sdk.transports.memory import MemoryTransport
 
-PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
+PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "TRACEPARENT")
 
 
 @dataclass
@@ -129,12 +129,15 @@ def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.delenv("PYTEST_VERSION", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     _guard._reported.clear()
+    _propagation.from_environment.cache_clear()
     yield
     for client in list(_client._clients):
         client.close(0)
     _client._current = None
     _client._clients.clear()
-    _otel.use_tracer(None)
+    _otel.use_tracers(None)
+    _otel.use_metrics(None)
+    _otel.set_up_on_demand(None)
 
 
 @pytest.fixture

@@ -60,14 +60,22 @@ def test_exactly_the_documented_names_are_public() -> None:
         "Run",
         "TelemetryClient",
         "TelemetryData",
+        "child_environment",
         "configure",
+        "create_dataset_specs",
         "current_run",
         "emit",
+        "extract",
         "flush",
+        "get_adapter_examples",
         "get_config",
+        "in_context",
+        "inject",
         "lineage_track",
         "reset_config",
         "run",
+        "telemetry_track",
+        "validate_dataset_spec",
     }
     assert all(hasattr(sdk, name) for name in sdk.__all__)
 
