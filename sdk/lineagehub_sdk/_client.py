@@ -17,6 +17,7 @@ import uuid
 import weakref
 from typing import Any, Unpack
 
+from lineagehub_sdk import _delivery
 from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
 from lineagehub_sdk._delivery import Delivery
 from lineagehub_sdk._encoding import now_ms, prepare, snapshot
@@ -30,6 +31,7 @@ QUIET_FLUSH_SECONDS = 0.5
 """How long the end of a process may take before a person is told why."""
 CLOSE_SECONDS = 1.0
 PARK_SECONDS = 3.0
+LONGEST_IMPORT_SECONDS = 2.0
 
 
 class Client:
@@ -57,13 +59,17 @@ class Client:
         for delivery in self._deliveries:
             delivery.put(taken)
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left.
 
-        With the hub away it returns False as soon as everything is safe on disk.
+        Who is not `patient` has the answer as soon as the hub was asked in vain and everything is safe on disk.
         """
         deadline = time.monotonic() + timeout
-        left_over = [each for each in self._deliveries if not each.flush(max(0.0, deadline - time.monotonic()))]
+        left_over = [
+            delivery
+            for delivery in self._deliveries
+            if not delivery.flush(max(0.0, deadline - time.monotonic()), patient=patient)
+        ]
         return not left_over
 
     def park(self, timeout: float) -> None:
@@ -137,6 +143,7 @@ class Client:
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 _current: Client | None = None
 _current_lock = threading.Lock()
+_imports_held = False
 
 
 def current_client() -> Client:
@@ -195,13 +202,18 @@ def emit(event: Any, event_id: str | None = None) -> None:
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Wait until every event is sent or refused, at most `timeout` seconds (default: flush_timeout); True: nothing is left."""
+    """Wait until every event is sent or refused, at most `timeout` seconds; return whether nothing is left.
+
+    Without a timeout: at most flush_timeout, and no longer than it takes to see that the hub is away and everything safe on disk.
+    """
     seconds = current_config().flush_timeout if timeout is None else timeout
-    return _flush_all(time.monotonic() + seconds)
+    return _flush_all(time.monotonic() + seconds, patient=timeout is not None)
 
 
-def _flush_all(deadline: float) -> bool:
-    left_over = [client for client in list(_clients) if not client.flush(max(0.0, deadline - time.monotonic()))]
+def _flush_all(deadline: float, *, patient: bool) -> bool:
+    left_over = [
+        client for client in list(_clients) if not client.flush(max(0.0, deadline - time.monotonic()), patient=patient)
+    ]
     return not left_over
 
 
@@ -228,7 +240,7 @@ def _flush_at_exit() -> None:
         seconds = max(client.config.flush_timeout for client in waiting)
         deadline = time.monotonic() + seconds
         with contextlib.suppress(KeyboardInterrupt):
-            if not _flush_all(min(deadline, time.monotonic() + QUIET_FLUSH_SECONDS)) and any(
+            if not _flush_all(min(deadline, time.monotonic() + QUIET_FLUSH_SECONDS), patient=False) and any(
                 client.in_memory or not client.away for client in waiting
             ):
                 print(  # noqa: T201 a person waits here
@@ -236,7 +248,7 @@ def _flush_at_exit() -> None:
                     f"(up to {seconds:g} s, Ctrl-C to skip)",
                     file=sys.stderr,
                 )
-                _flush_all(deadline)
+                _flush_all(deadline, patient=False)
     for client in clients:
         client.park(PARK_SECONDS)
         lost = {"not sent": client.in_memory, "dropped (the queue was full)": client.dropped, "refused": client.refused}
@@ -258,13 +270,23 @@ def _flush_at_end_of_multiprocessing_child() -> None:
         util.Finalize(None, _flush_at_exit, exitpriority=0)
 
 
+def _hold_imports() -> None:
+    global _imports_held
+    _imports_held = _delivery.importing.acquire(timeout=LONGEST_IMPORT_SECONDS)
+
+
+def _release_imports() -> None:
+    if _imports_held:
+        _delivery.importing.release()
+
+
 def _begin_child() -> None:
     global _current_lock
-    _current_lock = threading.Lock()
+    _current_lock, _delivery.importing = threading.Lock(), threading.Lock()
     for client in list(_clients):
         client._begin_process()
 
 
 atexit.register(_flush_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_child)
+    os.register_at_fork(before=_hold_imports, after_in_parent=_release_imports, after_in_child=_begin_child)

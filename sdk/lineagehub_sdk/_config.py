@@ -25,6 +25,15 @@ from lineagehub_sdk._guard import never_raise
 
 ARGUMENT, DEFAULT = "argument", "default"
 MASK = "***"
+PRECEDENCE = (
+    "an argument",
+    "LINEAGEHUB_*",
+    "LINEAGE_HUB_*",
+    "OPENLINEAGE_*",
+    "OTEL_*",
+    "the file (LINEAGEHUB_CONFIG, else ~/.config/lineagehub/sdk.toml)",
+    "the default",
+)
 _SECRETS = ("api_key", "kafka_sasl_password")
 _LEAVE_THE_MACHINE = ("http", "kafka")
 

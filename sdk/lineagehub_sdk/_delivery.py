@@ -37,6 +37,9 @@ REPLAY_EVENTS = 500
 MEMORY, OWN, ADOPTED = "memory", "own", "adopted"
 """Where events to be sent come from: the queue, this process' spool, a dead process'."""
 
+importing = threading.Lock()
+"""Held while a thread of ours imports modules: a child forked meanwhile would wait for ever when it imports the same."""
+
 Taken = tuple[bytes | dict[str, Any], str | None, int]
 """A snapshot, the id that was asked for, and when, in milliseconds since the epoch."""
 
@@ -116,10 +119,11 @@ class Delivery:
         """Where events wait on disk, if they do."""
         return self._spool.path if self._spool is not None else None
 
-    def flush(self, timeout: float) -> bool:
+    def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left.
 
-        The hub is asked at once, unless it said when. When that is in vain and everything is safe on disk, False comes early.
+        The hub is asked at once, unless it said when. Who is not `patient` has the answer as soon as that was in vain and
+        everything is safe on disk.
         """
         with self._changed:
             if self._collector is None:
@@ -135,7 +139,7 @@ class Delivery:
                 if not self.pending and not self._adoption_due():
                     return True
                 asked = self._attempts > begun or self._told_to_wait
-                return self.away and asked and not self.in_memory
+                return not patient and self.away and asked and not self.in_memory
 
             self._changed.wait_for(settled, timeout)
             self._hurried -= 1
@@ -304,7 +308,7 @@ class Delivery:
     # The sender
 
     def _send(self) -> None:
-        with never_raise("opening the spool", strict=False), self._changed:
+        with never_raise("opening the spool", strict=False), importing, self._changed:
             self._open_spool()
         while True:
             with self._changed:
@@ -368,7 +372,8 @@ class Delivery:
     def _attempt(self, events: list[PreparedEvent], source: str) -> None:
         try:
             if self._transport is None:
-                self._transport = self._open(self._config, self._name)
+                with importing:
+                    self._transport = self._open(self._config, self._name)
             refusals = self._transport.send(events)
         except TransportUnavailable as error:
             self._failed(source, str(error), error.retry_after_seconds)

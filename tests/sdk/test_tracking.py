@@ -176,9 +176,9 @@ async def test_send_async_false_keeps_the_event_loop_free(hub_double: HubDouble)
     client_type = type(sdk._client.current_client())
     original = client_type.flush
 
-    def flush(self: Any, timeout: float) -> bool:
+    def flush(self: Any, timeout: float, **options: bool) -> bool:
         flushed_by.append(threading.get_ident())
-        return original(self, timeout)
+        return original(self, timeout, **options)
 
     @sdk.lineage_track("job", send_async=False)
     async def work() -> int:

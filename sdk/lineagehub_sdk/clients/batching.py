@@ -102,15 +102,19 @@ class BatchingLineageClient:
             async with asyncio.timeout(self._base.config.flush_timeout):
                 await self.flush()
         left, self._waiting = self._waiting, []
-        if left:
-            self._hand_over(left, "were not sent when stop() was called")
+        self._hand_over(left, "were not sent when stop() was called")
         await self._base.close()
         return len(left)
 
     async def _flush_in_interval(self) -> None:
-        while True:
-            await asyncio.sleep(self.flush_interval)
-            await self.flush()
+        try:
+            while True:
+                await asyncio.sleep(self.flush_interval)
+                await self.flush()
+        finally:
+            if not self._stopped:
+                left, self._waiting = self._waiting, []
+                self._hand_over(left, "were not sent when the loop ended, without a stop()")
 
     async def _send(self, batch: list[dict[str, Any]]) -> bool:
         """Send a batch; return whether it is done with, taken or refused."""
@@ -130,6 +134,8 @@ class BatchingLineageClient:
         return True
 
     def _hand_over(self, events: list[dict[str, Any]], why: str) -> None:
+        if not events:
+            return
         warn(f"{len(events)} events {why}; the background client has them now")
         client = _background_client(self._base.config)
         for event in events:

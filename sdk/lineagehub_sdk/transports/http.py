@@ -5,6 +5,7 @@ An event needs no id here: the hub makes one from its content, so a batch that i
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ TRY_AGAIN = frozenset({408, 429, 502, 503, 504})
 BODY_REFUSED = frozenset({400, 413, 422})
 """The whole body was refused, maybe for one event in it."""
 LONGEST_WAIT_SECONDS = 3_600.0
+SENDING_NEEDS = ("encodings.idna", "gzip", "http.client", "ssl")
 REQUEST_BYTES = 500_000
 """Events of one request together, unless one by itself is larger. The hub takes 32 MiB; a slow line should not time out."""
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -44,6 +46,9 @@ class HttpTransport:
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused for an address or a key that cannot be one."""
         scheme, host, port, path = _read_address(config.hub_endpoint)
+        for module in SENDING_NEEDS:
+            # Now, while the client lets no fork come between.
+            importlib.import_module(module)
         self._address = (scheme, host, port)
         if not all("!" <= character <= "~" for character in config.api_key):
             raise TransportRefused("LINEAGEHUB_API_KEY contains characters that no key has")
