@@ -166,13 +166,14 @@ def test_runs_are_counted_and_the_metrics_go_over_http_with_the_key(hub_double: 
     assert headers["authorization"] == "Bearer lh_key"
     (resource,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
     assert _attributes(resource.resource.attributes)["service.name"] == "nightly"
-    counted = {}
+    counted: dict[tuple[str, str | None], int] = {}
     for metric in resource.scope_metrics[0].metrics:
-        for point in (*metric.sum.data_points, *metric.histogram.data_points):
-            attributes = _attributes(point.attributes)
+        points = [(point.attributes, point.as_int) for point in metric.sum.data_points]
+        points += [(point.attributes, point.count) for point in metric.histogram.data_points]
+        for pairs, count in points:
+            attributes = _attributes(pairs)
             assert (attributes["lineage.job_namespace"], attributes["lineage.job_name"]) == ("team", "job")
-            is_sum = metric.WhichOneof("data") == "sum"
-            counted[metric.name, attributes.get("lineage.run_state")] = point.as_int if is_sum else point.count
+            counted[metric.name, attributes.get("lineage.run_state")] = count
     assert counted == {
         ("pipeline_runs_total", "COMPLETE"): 1,
         ("pipeline_runs_total", "FAIL"): 1,
