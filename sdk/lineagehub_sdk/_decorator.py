@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
 from lineagehub_sdk import _otel
 from lineagehub_sdk._datasets import Inputs, Outputs, several
-from lineagehub_sdk._guard import log, never_raise, warn_once
+from lineagehub_sdk._guard import debug_once, never_raise, warn_once
 from lineagehub_sdk._run import Job
 from lineagehub_sdk._tracking import Plan, plan_of, wrap
 
@@ -134,7 +134,7 @@ def telemetry_track(
         try:
             from lineagehub_sdk import telemetry
         except ImportError as error:
-            log.debug("lineagehub: %s; functions run without spans", error)
+            debug_once("no telemetry", f"{error}; functions run without spans")
         else:
             _otel.set_up_on_demand(telemetry.configure_telemetry_on_demand)
 
@@ -163,26 +163,21 @@ def _decorator(first: Any, make_plan: MakePlan) -> Any:
             return _decorated(function, make_plan)
         return function
 
-    is_bare = first is not None and not isinstance(first, str) and _is_function(first)
-    return decorate(first) if is_bare else decorate
+    return decorate(first) if callable(first) or isinstance(first, classmethod) else decorate
 
 
 def _decorated(function: Any, make_plan: MakePlan) -> Any:
     if isinstance(function, classmethod | staticmethod):
         return type(function)(_decorated(function.__func__, make_plan))
-    if not _is_function(function):
+    if inspect.isclass(function) or not callable(function):
         raise TypeError(f"only functions and methods can be tracked, not {function!r}")
     return wrap(make_plan(function, plan_of(function)))
-
-
-def _is_function(function: Any) -> bool:
-    return isinstance(function, classmethod | staticmethod) or (callable(function) and not inspect.isclass(function))
 
 
 def _name_given(name: Any) -> str | None:
     if name is None or isinstance(name, str):
         return name or None
-    if not callable(name) and not isinstance(name, classmethod | staticmethod):
+    if not callable(name) and not isinstance(name, classmethod):
         warn_once(("name", type(name)), f"the name of a tracked function is a text, not {name!r}")
     return None
 

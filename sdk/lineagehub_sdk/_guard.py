@@ -48,6 +48,13 @@ def warn_once(kind: Hashable, message: str) -> None:
         warn(message)
 
 
+def debug_once(kind: Hashable, message: str) -> None:
+    """Log for those who look for it, once a kind: something is not there, and that is all right."""
+    if kind not in _reported:
+        _reported.add(kind)
+        log.debug("lineagehub: %s.", message.rstrip("."))
+
+
 def warn(message: str) -> None:
     """Log a warning, as one sentence that says whose it is."""
     log.warning("lineagehub: %s.", message.rstrip("."))

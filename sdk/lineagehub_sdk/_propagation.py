@@ -18,7 +18,7 @@ import sys
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, overload
 
 from lineagehub_sdk import _otel
 from lineagehub_sdk._context import CURRENT, Ancestor, RunIdentity
@@ -88,11 +88,20 @@ class Extracted:
 Headers = TypeVar("Headers", bound=MutableMapping[str, str])
 
 
-def inject(headers: Headers) -> Headers:
-    """Add `lineagehub-run` and `traceparent` to headers, as far as there is a current run and a current span; return them.
+@overload
+def inject(headers: None = None) -> dict[str, str]: ...
 
-    Never raises. `inject({})` gives headers of a request or a message.
+
+@overload
+def inject(headers: Headers) -> Headers: ...
+
+
+def inject(headers: Any = None) -> Any:
+    """Add `lineagehub-run` and `traceparent` to headers (default: new ones), as far as there is a current run and a current span.
+
+    Returns the headers. Never raises.
     """
+    headers = {} if headers is None else headers
     with never_raise("injecting the run into headers"):
         ids = _otel.current_ids() or remote_ids(CURRENT.get())
         if ids is not None:
@@ -111,7 +120,7 @@ def child_environment(environment: Mapping[str, str] | None = None) -> dict[str,
     """
     made = dict(os.environ if environment is None else environment)
     with never_raise("making a child's environment"):
-        headers: dict[str, str] = inject({})
+        headers = inject()
         for header, variable in ((RUN_HEADER, "LINEAGEHUB_RUN"), (TRACE_HEADER, "TRACEPARENT")):
             if header in headers:
                 made[variable] = headers[header]

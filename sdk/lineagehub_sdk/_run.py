@@ -115,8 +115,9 @@ class Run(Ancestor):
     ) -> None:
         """Add an input dataset, with the rows and bytes read and its columns, if known."""
         with never_raise("adding an input"):
-            added = with_facets(to_openlineage(dataset), "facets", schema_facet(schema))
-            self._inputs = [*self._inputs, with_facets(added, "inputFacets", input_statistics(rows, bytes))]
+            added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
+            added = _described(added, "inputFacets", input_statistics, rows, bytes)
+            self._inputs = [*self._inputs, added]
 
     def output(
         self,
@@ -133,9 +134,10 @@ class Run(Ancestor):
         `{"total": [("s3://raw/orders", "amount")]}`.
         """
         with never_raise("adding an output"):
-            facets = schema_facet(schema) | column_lineage_facet(column_lineage, self._inputs)
-            added = with_facets(to_openlineage(dataset), "facets", facets)
-            self._outputs = [*self._outputs, with_facets(added, "outputFacets", output_statistics(rows, bytes))]
+            added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
+            added = _described(added, "facets", column_lineage_facet, column_lineage, self._inputs)
+            added = _described(added, "outputFacets", output_statistics, rows, bytes)
+            self._outputs = [*self._outputs, added]
 
     def facet(self, name: str, value: Mapping[str, Any]) -> None:
         """Set a run facet; `_producer` and `_schemaURL` are added when missing. Values are copied as JSON has them."""
@@ -303,6 +305,15 @@ def read_datasets(datasets: Any, what: str) -> list[dict[str, Any]]:
         with never_raise(f"reading the {what}"):
             read.append(to_openlineage(dataset))
     return read
+
+
+def _described(
+    dataset: dict[str, Any], member: str, describe: Callable[..., dict[str, Any]], *values: Any
+) -> dict[str, Any]:
+    """Return the dataset with one facet more; as it is, if the facet cannot be made."""
+    with never_raise("describing a dataset"):
+        return with_facets(dataset, member, describe(*values))
+    return dataset
 
 
 def state_of(error: BaseException | None) -> str:

@@ -83,6 +83,7 @@ class _Tracers:
     """The tracers of the services: what a service is called is said by its provider. All ship by one processor."""
 
     def __init__(self, provider: TracerProvider, processor: SpanProcessor | None) -> None:
+        self._provider = provider
         self._processor = processor
         self._tracers: dict[str, Any] = {"": provider.get_tracer(_otel.INSTRUMENTATION)}
         self._lock = threading.Lock()

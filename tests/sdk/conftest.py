@@ -41,6 +41,7 @@ class HubDouble:
     requests: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
     """Headers (names in lower case) and body of each request that was answered with a receipt."""
     span_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    metric_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[Scripted] = field(default_factory=list)
     asked: int = 0
     connections: int = 0
@@ -68,6 +69,9 @@ class HubDouble:
         self.asked += 1
         if path == "/v1/traces":
             self.span_requests.append((headers, body))
+            return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
+        if path == "/v1/metrics":
+            self.metric_requests.append((headers, body))
             return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
         assert path == "/api/v1/lineage/ingest"
         if self.answers:

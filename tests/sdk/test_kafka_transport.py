@@ -22,6 +22,7 @@ from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -69,7 +70,11 @@ class Arrivals:
 @contextlib.asynccontextmanager
 async def _consuming(broker: EmbeddedBroker) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        "openlineage-events", "otel-spans", bootstrap_servers=broker.address, auto_offset_reset="earliest"
+        "openlineage-events",
+        "otel-spans",
+        "otel-metrics",
+        bootstrap_servers=broker.address,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
@@ -108,7 +113,7 @@ def _emit(*names: str) -> None:
         sdk.emit({"job": {"namespace": "n", "name": name}})
 
 
-async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
+async def test_lineage_spans_and_metrics_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
     config = sdk.configure(**kafka.configuration())
     provider = configure_telemetry("service", config)
     with sdk.run("outer") as outer, sdk.run("inner"):
@@ -116,14 +121,17 @@ async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trac
     provider.shutdown()
     assert await _flush()
 
-    records = await kafka.take(5)
+    records = await kafka.take(6)
     signing_key = derive_signing_key(KEY.secret, KEY.kid)
     for record in records:
         envelope, signature = read_headers(record.headers)
         assert (envelope.namespace, envelope.key_id) == (kafka.namespace, KEY.kid)
         assert envelope.signature(signing_key, record.topic, record.value) == signature
-    assert len({dict(record.headers)["lh-id"] for record in records}) == 5
+    assert len({dict(record.headers)["lh-id"] for record in records}) == 6
 
+    (metrics,) = [record for record in records if record.topic == "otel-metrics"]
+    (resource,) = ExportMetricsServiceRequest.FromString(metrics.value).resource_metrics
+    assert "pipeline_runs_success_total" in [metric.name for metric in resource.scope_metrics[0].metrics]
     lineage = [record for record in records if record.topic == "openlineage-events"]
     assert {record.key for record in lineage} == {b"run:default/outer"}
     facets = [json.loads(record.value)["run"]["facets"]["lineagehub_trace"] for record in lineage]
