@@ -204,17 +204,17 @@ class Delivery:
                 self._write()
 
     def _wait_for_events(self) -> None:
-        """Wait until there are enough, or the interval is over; without an end while there is nothing to do."""
-        if not (self._queue or self._closing or self._must_spool() or self._in_flight or self._unsynced()):
-            self._idle = True
-            # Whoever appends now sees that this thread is idle; who did before is seen here.
-            if not self._queue and not self._parking:
-                self._wake.wait()
-            self._idle = False
+        """Wait until there are enough, or the interval is over; without an end while there is nothing to look after."""
+        unfinished = bool(self._closing or self._ready or self._in_flight or self._unsynced())
+        self._idle = True
+        # Whoever appends now sees that this thread is idle; who did before is seen here.
+        if not self._queue and not self._parking:
+            self._wake.wait(SYNC_SECONDS if unfinished else None)
+        self._idle = False
         self._wake.clear()
-        if not (self._hurried or self._parking or len(self._queue) >= self._wake_at or (self._closing and self._queue)):
-            soon = self._closing or self.away or self._in_flight or self._unsynced()
-            self._wake.wait(min(self._config.flush_interval, SYNC_SECONDS) if soon else self._config.flush_interval)
+        if self._queue and not (self._hurried or self._parking or self._closing or len(self._queue) >= self._wake_at):
+            interval = self._config.flush_interval
+            self._wake.wait(min(interval, SYNC_SECONDS) if unfinished or self.away else interval)
 
     def _encode(self) -> None:
         """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5."""
@@ -319,7 +319,7 @@ class Delivery:
                     spool, self._spool = self._spool, None
                     self._sender = None
                     break
-                events, source = self._next_events()
+                events, source = self._next_events_or_wait()
             if events:
                 self._attempt(events, source)
         with never_raise("closing the transport", strict=False):
@@ -345,6 +345,12 @@ class Delivery:
         if self._retry_at > now:
             return self._retry_at - now
         return max(self._adopt_at - now, 0.01) if self._spool is not None and not self.away else None
+
+    def _next_events_or_wait(self) -> tuple[list[PreparedEvent], str]:
+        with never_raise("reading what waits", strict=False):
+            return self._next_events()
+        self._retry_at = time.monotonic() + LONGEST_BACKOFF_SECONDS
+        return [], MEMORY
 
     def _next_events(self) -> tuple[list[PreparedEvent], str]:
         """Return what to send next, and where it comes from: the oldest of this process, then what dead ones left."""

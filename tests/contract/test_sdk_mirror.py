@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from lineagehub_sdk import _clock, _events, _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk._encoding import prepare, snapshot
 from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
@@ -165,7 +164,7 @@ def test_this_sdk_still_makes_its_golden_event_byte_for_byte(monkeypatch: pytest
         inputs=[],
         outputs=[],
     )
-    prepared = replace(PreparedEvent.of(event, fields["lh-id"]), timestamp_ms=int(fields["lh-ts"]))
+    prepared, _ = prepare(snapshot(event), fields["lh-id"], int(fields["lh-ts"]))
     signer = Signer(LineageHubConfig(api_key=message["api_key"], namespace=fields["lh-ns"]))
     topic, key, value, headers = signer.lineage(prepared)
     assert key is not None

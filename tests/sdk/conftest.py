@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,8 +16,10 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation
+from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation, _spool
 from lineagehub_sdk.transports.memory import MemoryTransport
+
+from tests.support.hub import clean_environment
 
 PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "TRACEPARENT")
 
@@ -43,6 +47,10 @@ class HubDouble:
     connections: int = 0
     closes_silently: bool = False
     """Whether it closes the connection after each answer without saying so, as a server does with an idle one."""
+    answering: threading.Event = field(default_factory=threading.Event)
+    """Cleared: requests wait for their answers."""
+    absent: bool = False
+    """Whether it closes connections without an answer, as if nobody were there."""
     refused_names: set[str] = field(default_factory=set)
     """A body with an event of such a job is refused as a whole."""
 
@@ -93,6 +101,7 @@ class HubDouble:
 def hub_double() -> Iterator[HubDouble]:
     """A running double."""
     double = HubDouble()
+    double.answering.set()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -103,6 +112,10 @@ def hub_double() -> Iterator[HubDouble]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            double.answering.wait(60)
+            if double.absent:
+                self.close_connection = True
+                return
             answer = double.answer(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             self.send_response(answer.status)
             for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
@@ -120,6 +133,7 @@ def hub_double() -> Iterator[HubDouble]:
     thread.start()
     double.url = f"http://127.0.0.1:{server.server_port}"
     yield double
+    double.answering.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -142,6 +156,49 @@ def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     _otel.use_tracers(None)
     _otel.use_metrics(None)
     _otel.set_up_on_demand(None)
+
+
+@dataclass(frozen=True)
+class Spooling:
+    """What processes of one user have in common: a hub and a place for their spools."""
+
+    hub: HubDouble
+    state: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a process that spools."""
+        spool = {"XDG_STATE_HOME": str(self.state), "LINEAGEHUB_SPOOL_SIZE": "100000000"}
+        return clean_environment() | spool | {"LINEAGEHUB_URL": self.hub.url, "LINEAGEHUB_API_KEY": "lh_key"}
+
+    def start(self, code: str, **environment: str) -> subprocess.Popen[str]:
+        """Start a script in a process of its own; its output and its log are one text."""
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        return subprocess.Popen(
+            command, env=self.environment | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, code: str, **environment: str) -> str:
+        """Run a script to its end; return its output and its log. Fails when the script does."""
+        with self.start(code, **environment) as process:
+            output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, output
+        return output
+
+    def files(self, suffix: str = "") -> list[Path]:
+        """The files of the spools, by age."""
+        return sorted(path for path in self.state.rglob(f"*{suffix}") if path.is_file())
+
+    def waiting(self) -> int:
+        """How many events wait on disk."""
+        return sum(status.events for status in _spool.spool_status(str(self.state / "lineagehub" / "spool")))
+
+
+@pytest.fixture
+def spooling(hub_double: HubDouble, tmp_path: Path) -> Spooling:
+    """A hub that is away, and a place for spools, of this process too."""
+    hub_double.absent = True
+    return Spooling(hub_double, tmp_path / "state")
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import asyncio
 import os
 
-from data_lineage_hub_sdk import AdapterType, DataFormat, DatasetSpec, configure, lineage_track
+from data_lineage_hub_sdk import AdapterType, DataFormat, DatasetSpec, configure, lineage_track, telemetry_track
 
 configure(
     hub_endpoint=os.environ["HUB"],
@@ -27,6 +27,7 @@ def extract_customers(limit=3):
     return [{"id": number, "name": f"customer {number}"} for number in range(limit)]
 
 
+@telemetry_track(span_name="compat.score", service_name="compat-decorated", tags={"team": "sales"})
 @lineage_track(
     job_name="compat.score_customers",
     inputs=[{"type": "s3", "name": "s3://compat-lake/customers.parquet", "format": "parquet", "namespace": "lake"}],
