@@ -14,7 +14,8 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
+from opentelemetry.sdk.metrics.export import AggregationTemporality, MetricExporter, MetricExportResult, MetricsData
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
@@ -28,6 +29,11 @@ from lineagehub_sdk.transports.kafka import Signer, open_producer
 
 LARGEST_RECORD_BYTES = 1_000_000
 """The topics of telemetry take 1 MiB a record, headers included."""
+
+DELTA: dict[type, AggregationTemporality] = dict.fromkeys(
+    (Counter, ObservableCounter, Histogram), AggregationTemporality.DELTA
+)
+"""What was counted since the last export: runs of many short processes of one name can be added up, totals of each could not."""
 
 
 class KafkaSpanExporter(SpanExporter):
@@ -67,7 +73,7 @@ class KafkaMetricExporter(MetricExporter):
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused when something is missing: the key, the namespace, the brokers or the package."""
-        super().__init__()
+        super().__init__(preferred_temporality=DELTA)
         self._signer = Signer(config)
         self._producer = open_producer(config)
 
@@ -148,6 +154,7 @@ def metric_exporter(config: LineageHubConfig | None = None) -> MetricExporter:
                 endpoint=_address(settings, _wire.HTTP_METRICS_PATH),
                 headers=_headers(settings),
                 timeout=settings.timeout,
+                preferred_temporality=DELTA,
             )
     return DiscardingMetricExporter()
 

@@ -14,6 +14,7 @@ from lineagehub_sdk.telemetry import configure_telemetry, metric_exporter, span_
 from opentelemetry import trace
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -168,6 +169,8 @@ def test_runs_are_counted_and_the_metrics_go_over_http_with_the_key(hub_double: 
     assert _attributes(resource.resource.attributes)["service.name"] == "nightly"
     counted: dict[tuple[str, str | None], int] = {}
     for metric in resource.scope_metrics[0].metrics:
+        temporality = getattr(metric, metric.WhichOneof("data") or "").aggregation_temporality
+        assert temporality == AggregationTemporality.AGGREGATION_TEMPORALITY_DELTA
         points = [(point.attributes, point.as_int) for point in metric.sum.data_points]
         points += [(point.attributes, point.count) for point in metric.histogram.data_points]
         for pairs, count in points:
