@@ -198,7 +198,7 @@ def emit(event: Any, event_id: str | None = None) -> None:
     id from the content.
     """
     with never_raise("emitting an event"):
-        current_client().emit(event if isinstance(event, dict) else _to_dict(event), event_id)
+        current_client().emit(event if isinstance(event, dict) else to_dict(event), event_id)
 
 
 def flush(timeout: float | None = None) -> bool:
@@ -225,7 +225,8 @@ def _open_transport(config: LineageHubConfig, name: str) -> Transport:
     return TRANSPORTS[name](config)
 
 
-def _to_dict(event: Any) -> dict[str, Any]:
+def to_dict(event: Any) -> dict[str, Any]:
+    """Return an event of openlineage-python as plain data."""
     from openlineage.client.serde import Serde
 
     decoded: dict[str, Any] = json.loads(Serde.to_json(event))

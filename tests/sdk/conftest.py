@@ -49,6 +49,7 @@ class HubDouble:
     """Whether it closes the connection after each answer without saying so, as a server does with an idle one."""
     answering: threading.Event = field(default_factory=threading.Event)
     """Cleared: requests wait for their answers."""
+    takes_gzip: bool = True
     absent: bool = False
     """Whether it closes connections without an answer, as if nobody were there."""
     refused_names: set[str] = field(default_factory=set)
@@ -77,6 +78,8 @@ class HubDouble:
         if self.answers:
             return self.answers.pop(0)
         if headers.get("content-encoding") == "gzip":
+            if not self.takes_gzip:
+                return Scripted(415, {}, b'{"detail": "The Content-Encoding is not known."}')
             body = gzip.decompress(body)
         document = json.loads(body)
         events = document["events"]
