@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.hub import Hub, clean_environment
+from tests.support.pages import blocks_of, run_cells
 from tests.support.waiting import wait_until
 
 VISIBLE_SECONDS = 30
@@ -111,3 +112,16 @@ def test_another_namespace_than_the_keys_is_refused(hub: Hub) -> None:
     result = _command(hub, "emit", "--namespace", "other", stdin=json.dumps(_event("command.x", str(uuid.uuid4()))))
     assert result.returncode == 77
     assert "'other'" in result.stderr
+
+
+def test_the_notebooks_page_runs_with_a_hub(hub: Hub) -> None:
+    page = Path(__file__).parents[2] / "sdk" / "docs" / "notebook.md"
+    output = run_cells(
+        blocks_of(page, "python|python no-hub"),
+        LINEAGEHUB_URL=hub.url,
+        LINEAGEHUB_API_KEY=hub.api_key,
+        LINEAGEHUB_STRICT="1",
+    )
+    assert output.startswith("ready {")
+    for job in ("explore.clean_orders", "explore.features", "explore.fetch"):
+        wait_until(lambda job=job: _stored(hub, job) == 2, VISIBLE_SECONDS, f"the run of {job}")  # type: ignore[misc]
