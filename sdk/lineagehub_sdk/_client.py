@@ -21,7 +21,7 @@ from lineagehub_sdk import _delivery
 from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
 from lineagehub_sdk._delivery import Delivery
 from lineagehub_sdk._encoding import now_ms, prepare, snapshot
-from lineagehub_sdk._guard import is_strict, never_raise, warn, warn_once
+from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports._transport import Transport
@@ -44,6 +44,8 @@ class Client:
         self._deliveries: tuple[Delivery, ...] = ()
         self._begin_process()
         _clients.add(self)
+        if config.debug:
+            show_debugging()
 
     def emit(self, event: dict[str, Any], event_id: str | None = None) -> None:
         """Queue an event as it is now. Raises ValueError for an id that is none, and, if strict, for what is no event."""

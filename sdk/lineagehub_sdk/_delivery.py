@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from lineagehub_sdk._encoding import prepare
-from lineagehub_sdk._guard import never_raise, warn_once
+from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
 
@@ -413,6 +413,7 @@ class Delivery:
     def _succeeded(self, events: list[PreparedEvent], refusals: list[Refusal], source: str) -> None:
         if refusals:
             self._warn("refused", f"{len(refusals)} events were refused, the first because: {refusals[0].reason}")
+        debug(f"{self._name} took {len(events) - len(refusals)} events")
         with self._changed:
             if source == MEMORY:
                 on_disk, self._in_flight_on_disk, self._in_flight = self._in_flight_on_disk, False, []

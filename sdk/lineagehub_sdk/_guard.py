@@ -55,6 +55,18 @@ def debug_once(kind: Hashable, message: str) -> None:
         log.debug("lineagehub: %s.", message.rstrip("."))
 
 
+def debug(message: str) -> None:
+    """Log what is of interest to somebody who looks for a fault."""
+    log.debug("lineagehub: %s.", message)
+
+
+def show_debugging() -> None:
+    """Show everything that is logged, on standard error unless the application has set up logging."""
+    log.setLevel(logging.DEBUG)
+    if not log.hasHandlers():
+        log.addHandler(logging.StreamHandler())
+
+
 def warn(message: str) -> None:
     """Log a warning, as one sentence that says whose it is."""
     log.warning("lineagehub: %s.", message.rstrip("."))

@@ -1,14 +1,16 @@
-"""Requests to the hub over kept connections, by the standard library. One attempt each: who calls decides what to do after it.
+"""Requests to the hub over kept connections, by the standard library: for the http transport and the clients.
 
-Follows no redirect: the key goes to the configured host only.
+One attempt each: who calls decides what to do after it. Follows no redirect: the key goes to the configured host only.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 TRY_AGAIN = frozenset({408, 429, 502, 503, 504})
 LONGEST_WAIT_SECONDS = 3_600.0
 ANSWER_BYTES = 4 * 1024 * 1024
+REQUEST_BYTES = 500_000
+"""Items of one request together, unless one by itself is larger. The hub takes 32 MiB; a slow line should not time out."""
 
 
 @dataclass(frozen=True)
@@ -56,27 +60,20 @@ class HubConnection:
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused for an address or a key that cannot be one."""
-        from urllib.parse import urlsplit
-
-        try:
-            parts = urlsplit(config.hub_endpoint)
-            self._address = (parts.scheme, parts.hostname or "", parts.port)
-        except ValueError as error:
-            raise TransportRefused(f"LINEAGEHUB_URL is no address: {error}") from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise TransportRefused("LINEAGEHUB_URL is no http address, such as https://hub.example.com")
+        scheme, host, port, self._base_path = read_address(config.hub_endpoint)
+        self._address = (scheme, host, port)
         if not all("!" <= character <= "~" for character in config.api_key):
             raise TransportRefused("LINEAGEHUB_API_KEY contains characters that no key has")
-        self._base_path = parts.path.rstrip("/")
-        self._timeout = config.timeout
+        self._timeout, self._verify = config.timeout, config.tls_verify
         self._headers = {"Authorization": f"Bearer {config.api_key}"} if config.api_key else {}
         self._idle: list[http.client.HTTPConnection] = []
 
-    def exchange(self, method: str, path: str, body: bytes | None = None) -> Reply:
-        """Send a request, with a JSON body if any. Raises TransportUnavailable when there is no answer."""
+    def exchange(self, method: str, path: str, body: bytes | None = None, encoding: str = "") -> Reply:
+        """Send a request, with a JSON body if any, which may be encoded ("gzip"). Raises TransportUnavailable without an answer."""
         import http.client
 
         headers = self._headers | ({"Content-Type": "application/json"} if body is not None else {})
+        headers |= {"Content-Encoding": encoding} if encoding else {}
         try:
             while self._idle:
                 try:
@@ -86,6 +83,10 @@ class HubConnection:
                     continue
             return self._request(self._connect(), method, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise TransportUnavailable(
+                    f"the hub's certificate is not trusted ({error}); LINEAGEHUB_TLS_VERIFY=false would not ask for one"
+                ) from error
             raise TransportUnavailable(f"the hub does not answer ({error!r})") from error
 
     def close(self) -> None:
@@ -122,4 +123,33 @@ class HubConnection:
             return http.client.HTTPConnection(host, port, timeout=self._timeout)
         import ssl
 
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=ssl.create_default_context())
+        context = ssl.create_default_context()
+        if not self._verify:
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+
+
+def read_address(url: str) -> tuple[str, str, int | None, str]:
+    """Return (scheme, host, port, path) of a hub's address. Raises TransportRefused for one that is none."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise TransportRefused(f"LINEAGEHUB_URL is no address: {error}") from error
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise TransportRefused("LINEAGEHUB_URL is no http address, such as https://hub.example.com")
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/")
+
+
+def requests_of(sizes: Iterable[int]) -> Iterator[slice]:
+    """Split items of these sizes into what one request may hold."""
+    start = end = size = 0
+    for end, added in enumerate(sizes, 1):
+        if end - 1 > start and (size + added > REQUEST_BYTES or end - start > _wire.MAXIMUM_EVENTS_A_REQUEST):
+            yield slice(start, end - 1)
+            start, size = end - 1, 0
+        size += added
+    if end:
+        yield slice(start, end)

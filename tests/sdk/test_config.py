@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -12,6 +14,8 @@ import lineagehub_sdk as sdk
 import pytest
 from lineagehub_sdk._config import ConfigurationArguments, LineageHubConfig, explain, resolve
 from lineagehub_sdk._config_fields import FIELDS
+
+from tests.support.hub import clean_environment
 
 
 def test_precedence_is_argument_then_ours_then_aliases_then_default() -> None:
@@ -238,3 +242,14 @@ def test_explaining_masks_what_is_set_and_secret() -> None:
     assert explained["api_key"] == ("***", "argument")
     assert explained["kafka_sasl_password"] == ("", "default")
     assert list(explained) == list(FIELDS)
+
+
+def test_debug_shows_what_is_sent_where_no_logging_is_set_up() -> None:
+    script = (
+        "import lineagehub_sdk as sdk; sdk.configure(transport='memory', debug=True)\n"
+        "sdk.emit({'job': {'namespace': 'n', 'name': 'j'}}); sdk.flush(10)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True, timeout=60
+    )
+    assert (result.stdout, result.stderr) == ("", "lineagehub: memory took 1 events.\n")

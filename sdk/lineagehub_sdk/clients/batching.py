@@ -40,6 +40,7 @@ class BatchingLineageClient:
         self._waiting: list[dict[str, Any]] = []
         self._sending = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._background: _client.Client | None = None
         self._auto_start = auto_start
         self._stopped = self._is_hub_away = False
         if auto_start:
@@ -137,10 +138,11 @@ class BatchingLineageClient:
         if not events:
             return
         warn(f"{len(events)} events {why}; the background client has them now")
-        client = _background_client(self._base.config)
+        if self._background is None:
+            self._background = _background_client(self._base.config)
         for event in events:
             with never_raise("handing over an event"):
-                client.emit(event)
+                self._background.emit(event)
 
 
 def _background_client(config: LineageHubConfig) -> _client.Client:

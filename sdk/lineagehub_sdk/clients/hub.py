@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
@@ -21,6 +21,7 @@ from lineagehub_sdk import _clock, _wire
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._guard import log
+from lineagehub_sdk._hub_connection import requests_of
 from lineagehub_sdk.clients._calls import HubCalls, read_reply
 from lineagehub_sdk.clients.models import (
     HealthStatus,
@@ -38,8 +39,6 @@ TELEMETRY_PATH = "/api/v1/telemetry/ingest"
 NAMESPACES_PATH = "/api/v1/namespaces"
 NAMESPACES_A_PAGE = 1_000
 SOURCE = "lineagehub-sdk"
-REQUEST_BYTES = 500_000
-"""Items of one request together, unless one by itself is larger: a slow line should not time out."""
 
 
 class LineageHubClient:
@@ -144,13 +143,13 @@ class LineageHubClient:
         counts: Counter[str] = Counter()
         errors: list[Rejection] = []
         for name, items in lists.items():
-            for start, part in _parts(items):
-                receipt = await self._calls.read(
-                    "POST", path, _receipt_of(len(part)), _body(name, part, namespace, source)
-                )
+            for part in requests_of(map(len, items)):
+                chosen = items[part]
+                body = _body(name, chosen, namespace, source)
+                receipt = await self._calls.read("POST", path, _receipt_of(len(chosen)), body)
                 counts.update({key: value for key, value in receipt.items() if isinstance(value, int)})
                 errors += [
-                    Rejection(start + error["index"], error["reason"], error["detail"], name)
+                    Rejection(part.start + error["index"], error["reason"], error["detail"], name)
                     for error in receipt["errors"]
                 ]
                 namespace = receipt["namespace"]
@@ -179,18 +178,6 @@ def encode(item: Mapping[str, Any]) -> bytes:
 def _body(name: str, items: list[bytes], namespace: str, source: str | None) -> bytes:
     envelope: dict[str, Any] = {"source": source or SOURCE} | ({"namespace": namespace} if namespace else {})
     return json.dumps(envelope).encode()[:-1] + b',"' + name.encode() + b'":[' + b",".join(items) + b"]}"
-
-
-def _parts(items: list[bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """Split items into what one request may hold; with each part, where it begins."""
-    start, size = 0, 0
-    for index, item in enumerate(items):
-        if index > start and (size + len(item) > REQUEST_BYTES or index - start >= _wire.MAXIMUM_EVENTS_A_REQUEST):
-            yield start, items[start:index]
-            start, size = index, 0
-        size += len(item)
-    if items:
-        yield start, items[start:]
 
 
 def _receipt_of(count: int) -> Callable[[Any], dict[str, Any]]:
