@@ -52,7 +52,8 @@ if __name__ == "__main__":
         with ThreadPoolExecutor(2) as pool:
             totals = list(pool.map(in_context(add_up), [1, 2]))
         subprocess.run([sys.executable, "-c", CHILD], env=child_environment(), check=True)
-    print(f"The totals are {totals}. START and COMPLETE of the pipeline (run {whole.run_id}) and of its five runs:")
+    print(f"The totals are {totals}.")
+    print(f"START and COMPLETE of the pipeline (run {whole.run_id}) and of its five runs:")
     print("the stream, the two threads and the child process name it as their root.")
     print("Everything is sent." if flush(10) else "Not everything could be sent: see the warnings above.")
     print("Look at where a column comes from:")

@@ -28,7 +28,7 @@ from lineagehub_sdk._events import (
     tags_facet,
     trace_facet,
 )
-from lineagehub_sdk._guard import never_raise
+from lineagehub_sdk._guard import never_raise, swallows
 
 
 class Job:
@@ -161,7 +161,7 @@ class Run(Ancestor):
 
     def start(self) -> None:
         """Find the parent, open a span, emit START, and be the current run. Called once."""
-        with never_raise("starting a run"):
+        try:
             config = _client.current_config()
             self._emits = config.enable_lineage and not config.disabled
             self.namespace = self.namespace or config.job_namespace
@@ -170,13 +170,19 @@ class Run(Ancestor):
             self.parent = self._before or _propagation.from_environment()
             if self.parent is not None:
                 self._run_facets["parent"] = self.parent.as_parent()
-        with never_raise("naming the trace"):
+        except Exception as error:
+            if not swallows("starting a run", error):
+                raise
+        try:
             remote_ids = _propagation.remote_ids(self.parent)
             if _otel.is_possible():
                 options = self._span_options or _otel.SpanOptions(self.job_name)
                 self._span = _otel.open_span(options, self.identity, remote_ids)
             if ids := _otel.current_ids() or remote_ids:
                 self._run_facets["lineagehub_trace"] = trace_facet(*ids)
+        except Exception as error:
+            if not swallows("naming the trace", error):
+                raise
         CURRENT.set(self)
         self._emit("START")
 
@@ -198,9 +204,8 @@ class Run(Ancestor):
 
     def finish(self, error: BaseException | None, state: str) -> None:
         """Stop being the current run, close the span, emit what became of it. Called once."""
-        with never_raise("leaving a run", strict=False):
-            self._ended = True
-            self._leave()
+        self._ended = True
+        self._leave()
         if error is not None and state == "FAIL" and self._emits:
             with never_raise("describing an error", strict=False):
                 self._run_facets["errorMessage"] = error_facet(error)
@@ -247,7 +252,7 @@ class Run(Ancestor):
     def _emit(self, event_type: str, *, strict: bool = True) -> None:
         if not self._emits:
             return
-        with never_raise("making an event", strict=strict):
+        try:
             event = run_event(
                 event_type=event_type,
                 run_id=self.run_id,
@@ -260,6 +265,9 @@ class Run(Ancestor):
             )
             # The client itself: `emit` would guard a second time, for each event.
             _client.current_client().emit(event)
+        except Exception as error:
+            if not swallows("making an event", error, strict=strict):
+                raise
 
 
 def run(

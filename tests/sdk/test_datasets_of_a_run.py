@@ -70,6 +70,31 @@ def test_datasets_are_computed_for_async_functions_generators_and_methods(memory
     assert _names(complete["async generator"]["outputs"]) == ["s3://out/c-None"]
 
 
+def _plain(a: int, b: int = 2, *, c: int = 3) -> None: ...
+
+
+def _positional(a: int, /, b: int = 2) -> None: ...
+
+
+def _variadic(a: int, *rest: int, **others: int) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "kwargs", "expected"),
+    [
+        (_plain, (1,), {}, {"a": 1, "b": 2, "c": 3}),
+        (_plain, (1, 5), {"c": 6}, {"a": 1, "b": 5, "c": 6}),
+        (_plain, (), {"b": 5, "a": 1}, {"a": 1, "b": 5, "c": 3}),
+        (_positional, (1,), {"b": 5}, {"a": 1, "b": 5}),
+        (_variadic, (1, 2, 3), {"x": 4}, {"a": 1, "rest": (2, 3), "others": {"x": 4}}),
+    ],
+)
+def test_arguments_are_by_name_with_defaults(function: Any, args: Any, kwargs: Any, expected: Any) -> None:
+    seen: list[dict[str, Any]] = []
+    sdk.lineage_track("job", inputs=lambda arguments: seen.append(arguments))(function)(*args, **kwargs)
+    assert seen == [expected]
+
+
 def test_outputs_are_not_computed_for_a_run_that_failed(memory: Events) -> None:
     computed: list[str] = []
 
