@@ -18,10 +18,10 @@ import weakref
 from typing import Any, Unpack
 
 from lineagehub_sdk import _delivery
-from lineagehub_sdk._config import ConfigurationArguments, LineageHubConfig, resolve
+from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
 from lineagehub_sdk._delivery import Delivery
 from lineagehub_sdk._encoding import now_ms, prepare, snapshot
-from lineagehub_sdk._guard import is_strict, never_raise, warn, warn_once
+from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports._transport import Transport
@@ -45,6 +45,8 @@ class Client:
         self._deliveries: tuple[Delivery, ...] = ()
         self._begin_process()
         _clients.add(self)
+        if config.debug:
+            show_debugging()
 
     def emit(self, event: dict[str, Any], event_id: str | None = None) -> None:
         """Queue an event as it is now. Raises ValueError for an id that is none, and, if strict, for what is no event."""
@@ -165,15 +167,31 @@ def current_config() -> LineageHubConfig:
 def configure(**arguments: Unpack[ConfigurationArguments]) -> LineageHubConfig:
     """Configure the SDK and return what is in force. Optional: the environment alone is enough.
 
-    Arguments are the fields of LineageHubConfig. What was emitted before is sent by the former configuration.
+    Arguments are the fields of LineageHubConfig; those of an earlier call hold on, until `reset_config()`. What was emitted before
+    is sent by the former configuration.
     """
-    global _current
-    config = resolve(arguments)
     with _current_lock:
-        former, _current = _current, Client(config)
+        former = _current.config if _current is not None else None
+    kept = (
+        {name: getattr(former, name) for name, source in former.sources.items() if source == ARGUMENT} if former else {}
+    )
+    given = {name: value for name, value in arguments.items() if value is not None}
+    config = resolve(kept | given)
+    _replace_current(Client(config))
+    return config
+
+
+def reset_config() -> None:
+    """Forget what was configured: the next use reads the environment anew. What was emitted before is still sent."""
+    _replace_current(None)
+
+
+def _replace_current(client: Client | None) -> None:
+    global _current
+    with _current_lock:
+        former, _current = _current, client
     if former is not None:
         former.close(0)
-    return config
 
 
 def emit(event: Any, event_id: str | None = None) -> None:
@@ -203,7 +221,7 @@ def _flush_all(deadline: float, *, patient: bool) -> bool:
 
 
 def _open_transport(config: LineageHubConfig, name: str) -> Transport:
-    if name == "console" and not config.transport:
+    if name == "console" and not config.transport and not config.dry_run:
         warn_once("no hub", "LINEAGEHUB_URL is not set; lineage is printed and sent nowhere")
     if name not in TRANSPORTS:
         raise TransportRefused(f"LINEAGEHUB_TRANSPORT is {name!r}; it is one of {', '.join(TRANSPORTS)}")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from lineagehub_sdk._backlog import MEMORY, Backlog
 from lineagehub_sdk._encoding import prepare
-from lineagehub_sdk._guard import never_raise, warn_once
+from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
 
@@ -339,6 +339,7 @@ class Delivery:
     def _succeeded(self, events: list[PreparedEvent], refusals: list[Refusal], source: str) -> None:
         if refusals:
             self._warn("refused", f"{len(refusals)} events were refused, the first because: {refusals[0].reason}")
+        debug(f"{self._name} took {len(events) - len(refusals)} events")
         with self._changed:
             self._backlog.succeeded(len(events), [refusal.event for refusal in refusals], source)
             self._attempts += 1

@@ -12,12 +12,15 @@ from typing import Any
 
 OPENLINEAGE_EVENTS = "openlineage-events"
 OTEL_SPANS = "otel-spans"
+OTEL_METRICS = "otel-metrics"
 
 OPENLINEAGE = "openlineage+json"
 TRACES = "otlp-traces+protobuf"
+METRICS = "otlp-metrics+protobuf"
 
 HTTP_INGEST_PATH = "/api/v1/lineage/ingest"
 HTTP_TRACES_PATH = "/v1/traces"
+HTTP_METRICS_PATH = "/v1/metrics"
 MAXIMUM_EVENTS_A_REQUEST = 1_000
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

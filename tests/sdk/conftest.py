@@ -16,12 +16,12 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _delivery, _guard, _otel, _spool
+from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation, _spool
 from lineagehub_sdk.transports.memory import MemoryTransport
 
 from tests.support.hub import clean_environment
 
-PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
+PREFIXES = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "TRACEPARENT")
 
 
 @dataclass
@@ -41,6 +41,7 @@ class HubDouble:
     requests: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)
     """Headers (names in lower case) and body of each request that was answered with a receipt."""
     span_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    metric_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[Scripted] = field(default_factory=list)
     asked: int = 0
     connections: int = 0
@@ -69,6 +70,9 @@ class HubDouble:
         self.asked += 1
         if path == "/v1/traces":
             self.span_requests.append((headers, body))
+            return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
+        if path == "/v1/metrics":
+            self.metric_requests.append((headers, body))
             return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
         assert path == "/api/v1/lineage/ingest"
         if self.answers:
@@ -142,14 +146,19 @@ def hub_double() -> Iterator[HubDouble]:
 def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(PREFIXES)]:
         monkeypatch.delenv(name)
+    # These are tests of the client itself, also of what leaves the process.
+    monkeypatch.delenv("PYTEST_VERSION", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     _guard._reported.clear()
+    _propagation.from_environment.cache_clear()
     yield
     for client in list(_client._clients):
         client.close(0)
     _client._current = None
     _client._clients.clear()
-    _otel.use_tracer(None)
+    _otel.use_tracers(None)
+    _otel.use_metrics(None)
+    _otel.set_up_on_demand(None)
 
 
 @dataclass(frozen=True)

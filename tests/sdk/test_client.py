@@ -48,18 +48,34 @@ def test_import_brings_no_third_party_module() -> None:
 
 def test_exactly_the_documented_names_are_public() -> None:
     assert set(sdk.__all__) == {
+        "APIError",
         "AdapterType",
+        "BatchingLineageClient",
         "DataFormat",
         "DatasetSpec",
+        "LineageEvent",
+        "LineageHubClient",
         "LineageHubConfig",
         "LineageHubSdkError",
         "Run",
+        "TelemetryClient",
+        "TelemetryData",
+        "child_environment",
         "configure",
+        "create_dataset_specs",
         "current_run",
         "emit",
+        "extract",
         "flush",
+        "get_adapter_examples",
+        "get_config",
+        "in_context",
+        "inject",
         "lineage_track",
+        "reset_config",
         "run",
+        "telemetry_track",
+        "validate_dataset_spec",
     }
     assert all(hasattr(sdk, name) for name in sdk.__all__)
 

@@ -29,6 +29,7 @@ from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -59,13 +60,14 @@ class Arrivals:
         """Return what leads the SDK here."""
         return _configuration(kafka_brokers=self.address, namespace=self.namespace, **others)
 
-    async def take(self, count: int) -> list[Any]:
-        """Return the next `count` records of this test."""
+    async def take(self, count: int, *, metrics: bool = False) -> list[Any]:
+        """Return the next `count` records of this test; of metrics, of which each flush writes one, only if asked."""
         taken: list[Any] = []
         async with asyncio.timeout(ARRIVE_SECONDS):
             while len(taken) < count:
                 record = await self._consumer.getone()
-                if dict(record.headers)["lh-ns"] == self.namespace.encode():
+                is_own = dict(record.headers)["lh-ns"] == self.namespace.encode()
+                if is_own and (metrics or record.topic != "otel-metrics"):
                     taken.append(record)
         return taken
 
@@ -77,7 +79,11 @@ class Arrivals:
 @contextlib.asynccontextmanager
 async def _consuming(broker: EmbeddedBroker) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        "openlineage-events", "otel-spans", bootstrap_servers=broker.address, auto_offset_reset="earliest"
+        "openlineage-events",
+        "otel-spans",
+        "otel-metrics",
+        bootstrap_servers=broker.address,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
@@ -116,7 +122,7 @@ def _emit(*names: str) -> None:
         sdk.emit({"job": {"namespace": "n", "name": name}})
 
 
-async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
+async def test_lineage_spans_and_metrics_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
     config = sdk.configure(**kafka.configuration())
     provider = configure_telemetry("service", config)
     with sdk.run("outer") as outer, sdk.run("inner"):
@@ -124,14 +130,17 @@ async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trac
     provider.shutdown()
     assert await _flush()
 
-    records = await kafka.take(5)
+    records = await kafka.take(6, metrics=True)
     signing_key = derive_signing_key(KEY.secret, KEY.kid)
     for record in records:
         envelope, signature = read_headers(record.headers)
         assert (envelope.namespace, envelope.key_id) == (kafka.namespace, KEY.kid)
         assert envelope.signature(signing_key, record.topic, record.value) == signature
-    assert len({dict(record.headers)["lh-id"] for record in records}) == 5
+    assert len({dict(record.headers)["lh-id"] for record in records}) == 6
 
+    (metrics,) = [record for record in records if record.topic == "otel-metrics"]
+    (resource,) = ExportMetricsServiceRequest.FromString(metrics.value).resource_metrics
+    assert "pipeline_runs_success_total" in [metric.name for metric in resource.scope_metrics[0].metrics]
     lineage = [record for record in records if record.topic == "openlineage-events"]
     assert {record.key for record in lineage} == {b"run:default/outer"}
     facets = [json.loads(record.value)["run"]["facets"]["lineagehub_trace"] for record in lineage]
