@@ -32,6 +32,8 @@ LONG_ATTEMPT_SECONDS = 0.8
 ADOPT_EVERY_SECONDS = 30.0
 """How often to look for what other processes left when they died."""
 SYNC_SECONDS = 0.5
+EVENTS_A_STEP = 8
+"""At 11 us an event."""
 REPLAY_EVENTS = 500
 
 MEMORY, OWN, ADOPTED = "memory", "own", "adopted"
@@ -217,10 +219,13 @@ class Delivery:
             self._wake.wait(min(interval, SYNC_SECONDS) if unfinished or self.away else interval)
 
     def _encode(self) -> None:
-        """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5."""
+        """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5.
+
+        The lock comes back after 5 ms only when the pipeline computes, so many events need larger steps.
+        """
         left = len(self._queue)
         while left:
-            count = min(left, 8 + left // 64)
+            count = min(left, EVENTS_A_STEP + left // 64)
             left -= count
             with self._changed:
                 self._encoding = count
@@ -228,7 +233,8 @@ class Delivery:
             with self._changed:
                 self._ready.extend(events)
                 self._encoding = 0
-            time.sleep(0)
+            if not self._hurried:
+                time.sleep(0)
         with self._changed:
             self._changed.notify_all()
 
