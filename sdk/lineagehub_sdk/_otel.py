@@ -6,7 +6,6 @@ A span is opened by, in this order: the tracer handed over by `use_tracers`; the
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -139,14 +138,9 @@ def current_ids() -> tuple[str, str] | None:
     return format(context.trace_id, "032x"), format(context.span_id, "016x")
 
 
-def is_disabled() -> bool:
-    """Whether OTEL_SDK_DISABLED says that there is to be no telemetry."""
-    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-
-
 def _tracer_of(service_name: str) -> Any:
     global _set_up
-    if not current_config().enable_telemetry or is_disabled():
+    if not current_config().enable_telemetry:
         return None
     if _tracers is None:
         trace = sys.modules.get("opentelemetry.trace")

@@ -258,7 +258,8 @@ class Run(Ancestor):
                 inputs=self._inputs,
                 outputs=self._outputs,
             )
-            _client.emit(event)
+            # The client itself: `emit` would guard a second time, for each event.
+            _client.current_client().emit(event)
 
 
 def run(

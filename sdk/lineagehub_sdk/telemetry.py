@@ -59,7 +59,7 @@ def configure_telemetry(
     with never_raise("configuring telemetry"):
         if settings.effective_transport == "console" and not settings.dry_run:
             warn("LINEAGEHUB_URL is not set; spans are sent nowhere")
-        if telemetry_transport(settings) and settings.enable_telemetry and not _otel.is_disabled():
+        if telemetry_transport(settings) and settings.enable_telemetry:
             processor = BatchSpanProcessor(span_exporter(settings), schedule_delay_millis=EXPORT_EVERY_MS)
             provider.add_span_processor(processor)
             reader = PeriodicExportingMetricReader(metric_exporter(settings), EXPORT_METRICS_EVERY_MS)

@@ -11,7 +11,16 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from tests.bench import lineage_graph, lineage_store, results, sdk_call, telemetry_store, verification, web_otlp
+from tests.bench import (
+    lineage_graph,
+    lineage_store,
+    results,
+    sdk_call,
+    sdk_kinds,
+    telemetry_store,
+    verification,
+    web_otlp,
+)
 from tests.bench.stack import BROKERS
 
 BENCHMARKS: dict[str, ModuleType] = {
@@ -21,6 +30,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "lineage_graph": lineage_graph,
     "verification": verification,
     "sdk_call": sdk_call,
+    "sdk_kinds": sdk_kinds,
 }
 
 
@@ -39,7 +49,7 @@ def main() -> None:
     parser.add_argument("--requests", type=int, help="lineage_graph: reads of one round and case.")
     parser.add_argument("--runs", type=_sizes, help="lineage_graph: runs a job, separated by commas.")
     parser.add_argument("--records", type=int, help="verification: records of one round.")
-    parser.add_argument("--calls", type=int, help="sdk_call: decorated calls of one round.")
+    parser.add_argument("--calls", type=int, help="sdk_call, sdk_kinds: decorated calls of one round.")
     parser.add_argument("--pipeline-calls", type=int, help="sdk_call: calls of the whole pipeline.")
     parser.add_argument("--json", action="store_true", help="Print the whole result as JSON.")
     parser.add_argument("--keep", action="store_true", help="Write the result to tests/bench/results/.")
