@@ -55,7 +55,9 @@ def _count_or_zero(value: Any) -> int:
 
 
 def _transport_of_openlineage(value: str) -> str:
-    return {"async_http": "http", "noop": "none"}.get(value.strip(), value.strip())
+    # A class is openlineage-python's to find, ours (`lineagehub_sdk.openlineage`) among them: it says nothing of where we send.
+    name = "" if "." in value else value.strip()
+    return {"async_http": "http", "noop": "none"}.get(name, name)
 
 
 def _key_of_openlineage(value: str) -> str:
