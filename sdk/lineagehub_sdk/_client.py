@@ -13,7 +13,6 @@ import os
 import sys
 import threading
 import time
-import uuid
 import weakref
 from typing import Any, Unpack
 
@@ -53,8 +52,7 @@ class Client:
         if not self._flushes_at_end:
             self._flushes_at_end = True
             _flush_at_end_of_multiprocessing_child()
-        identity = uuid.UUID(event_id).hex if event_id else None
-        taken = (snapshot(event), identity, now_ms())
+        taken = (snapshot(event), _canonical_id(event_id) if event_id else None, now_ms())
         if is_strict():
             prepare(*taken)
         for delivery in self._deliveries:
@@ -223,6 +221,13 @@ def _open_transport(config: LineageHubConfig, name: str) -> Transport:
     if name not in TRANSPORTS:
         raise TransportRefused(f"LINEAGEHUB_TRANSPORT is {name!r}; it is one of {', '.join(TRANSPORTS)}")
     return TRANSPORTS[name](config)
+
+
+def _canonical_id(event_id: str) -> str:
+    # It imports `platform`, which few need.
+    import uuid
+
+    return uuid.UUID(event_id).hex
 
 
 def to_dict(event: Any) -> dict[str, Any]:
