@@ -31,7 +31,8 @@ QUIET_FLUSH_SECONDS = 0.5
 """How long the end of a process may take before a person is told why."""
 CLOSE_SECONDS = 1.0
 PARK_SECONDS = 3.0
-LONGEST_IMPORT_SECONDS = 2.0
+LONGEST_IMPORT_SECONDS = 30.0
+"""How long a fork waits for the imports of our threads: 50 ms, on an overloaded machine seconds."""
 
 
 class Client:

@@ -1,7 +1,7 @@
-"""The delivery of one process to one transport: a bounded queue, a thread that takes from it, a thread that sends, and the spool.
+"""The delivery of one process to one transport: a bounded queue, a thread that takes from it, a thread that sends.
 
-    emit -> queue -> collector: JSON -> memory -> sender -> transport      while the hub takes what comes
-                                     -> spool  -> sender -> transport      while it does not, and until it has caught up
+    emit -> queue -> collector: JSON -> backlog, in memory -> sender -> transport     while the hub takes what comes
+                                     -> backlog, on disk   -> sender -> transport     until it has caught up
 
 The collector is never blocked by the network, the sender alone is; so events are on disk within a second of being emitted, and safe from
 kill -9, also while an attempt to send them hangs. Without a spool they wait in memory, as many as the queue may hold. Made by `_client`.
@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lineagehub_sdk._backlog import MEMORY, Backlog
 from lineagehub_sdk._encoding import prepare
 from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
@@ -23,19 +24,12 @@ from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transpo
 
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
-    from lineagehub_sdk._spool import Spool
 
 FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
-LONG_ATTEMPT_SECONDS = 0.8
-"""An attempt that takes longer is as good as a hub that is away: what waits for it goes to disk."""
-ADOPT_EVERY_SECONDS = 30.0
-"""How often to look for what other processes left when they died."""
 SYNC_SECONDS = 0.5
-REPLAY_EVENTS = 500
-
-MEMORY, OWN, ADOPTED = "memory", "own", "adopted"
-"""Where events to be sent come from: the queue, this process' spool, a dead process'."""
+EVENTS_A_STEP = 8
+"""At 11 us an event."""
 
 importing = threading.Lock()
 """Held while a thread of ours imports modules: a child forked meanwhile would wait for ever when it imports the same."""
@@ -69,15 +63,9 @@ class Delivery:
         self._changed = threading.Condition()
         # All below is changed under `_changed` only.
         self._encoding = 0
-        self._ready: deque[PreparedEvent] = deque()
-        self._in_flight: list[PreparedEvent] = []
-        self._in_flight_since = 0.0
-        self._in_flight_on_disk = False
-        self._transport: Transport | None = None
-        self._spool: Spool | None = None
-        self._spool_wanted = True
-        self._spool_failed = False
+        self._backlog = Backlog(config, transport)
         self._synced_at = 0.0
+        self._transport: Transport | None = None
         self._collector: threading.Thread | None = None
         self._sender: threading.Thread | None = None
         self._closing = False
@@ -87,14 +75,13 @@ class Delivery:
         self._failures = 0
         self._retry_at = 0.0
         self._told_to_wait = False
-        self._adopt_at = 0.0
 
     # The caller's thread
 
     def put(self, taken: Taken) -> None:
         """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue."""
         queue = self._queue
-        if len(queue) + self._in_memory >= self._limit:
+        if len(queue) + self._backlog.in_memory >= self._limit:
             self._drop(1)
             return
         queue.append(taken)
@@ -106,18 +93,17 @@ class Delivery:
     @property
     def pending(self) -> int:
         """How many events wait or are on their way, in memory and on disk."""
-        spool = self._spool
-        return self.in_memory + (spool.own + spool.adopted if spool is not None else 0)
+        return self.in_memory + self._backlog.on_disk
 
     @property
     def in_memory(self) -> int:
         """How many events would be lost if the process died now."""
-        return len(self._queue) + self._encoding + self._in_memory
+        return len(self._queue) + self._encoding + self._backlog.in_memory
 
     @property
     def spool_path(self) -> str | None:
-        """Where events wait on disk, if they do."""
-        return self._spool.path if self._spool is not None else None
+        """Where events wait on disk, if they may."""
+        return self._backlog.path
 
     def flush(self, timeout: float, *, patient: bool = True) -> bool:
         """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left.
@@ -148,13 +134,13 @@ class Delivery:
     def park(self, timeout: float) -> None:
         """Have everything that is in memory written to disk, if there is a spool; wait for that at most `timeout` seconds."""
         with self._changed:
-            if self._collector is not None:
-                self._parking, self._spool_failed = True, False
-                self._wake.set()
-                self._changed.wait_for(
-                    lambda: not self.in_memory or not self._spool_wanted or self._spool_failed, timeout
-                )
-                self._parking = False
+            if self._collector is None:
+                return
+            backlog = self._backlog
+            self._parking, backlog.write_failed = True, False
+            self._wake.set()
+            self._changed.wait_for(lambda: not self.in_memory or not backlog.has_spool or backlog.write_failed, timeout)
+            self._parking = False
 
     def close(self, timeout: float) -> None:
         """Have the threads send what waits, close the transport and end; wait for that at most `timeout` seconds."""
@@ -170,8 +156,9 @@ class Delivery:
 
     def abandon(self) -> Transport | None:
         """In a forked child: close what holds the parent's locks on its spool; return the transport, to be kept and never used."""
-        if self._spool is not None:
-            self._spool.close()
+        spool = self._backlog.take_spool()
+        if spool is not None:
+            spool.close()
         return self._transport
 
     def _start(self) -> None:
@@ -185,10 +172,6 @@ class Delivery:
         with self._changed:
             self.dropped += count
         self._warn("full", f"the queue is full; {self.dropped} events were dropped so far")
-
-    @property
-    def _in_memory(self) -> int:
-        return len(self._ready) + (0 if self._in_flight_on_disk else len(self._in_flight))
 
     # The collector
 
@@ -205,7 +188,8 @@ class Delivery:
 
     def _wait_for_events(self) -> None:
         """Wait until there are enough, or the interval is over; without an end while there is nothing to look after."""
-        unfinished = bool(self._closing or self._ready or self._in_flight or self._unsynced())
+        backlog = self._backlog
+        unfinished = bool(self._closing or backlog.in_memory or backlog.in_flight or backlog.unsynced)
         self._idle = True
         # Whoever appends now sees that this thread is idle; who did before is seen here.
         if not self._queue and not self._parking:
@@ -217,18 +201,22 @@ class Delivery:
             self._wake.wait(min(interval, SYNC_SECONDS) if unfinished or self.away else interval)
 
     def _encode(self) -> None:
-        """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5."""
+        """Make JSON of what is queued, a little at a time: whoever waits for the interpreter's lock waits for 0.1 ms, not for 5.
+
+        The lock comes back after 5 ms only when the pipeline computes, so many events need larger steps.
+        """
         left = len(self._queue)
         while left:
-            count = min(left, 8 + left // 64)
+            count = min(left, EVENTS_A_STEP + left // 64)
             left -= count
             with self._changed:
                 self._encoding = count
             events = [event for event in (self._prepare(self._queue.popleft()) for _ in range(count)) if event]
             with self._changed:
-                self._ready.extend(events)
+                self._backlog.extend(events)
                 self._encoding = 0
-            time.sleep(0)
+            if not self._hurried:
+                time.sleep(0)
         with self._changed:
             self._changed.notify_all()
 
@@ -246,53 +234,15 @@ class Delivery:
 
     def _write(self) -> None:
         """Write to disk what has to wait: the hub is away, or slow, or has not yet caught up."""
+        backlog = self._backlog
         with self._changed:
-            spool = self._open_spool() if self._must_spool() else self._spool
-            if spool is None:
-                return
-            if self._must_spool():
-                self._append_to(spool)
+            if backlog.must_write(urgent=self.away or self._parking):
+                backlog.write()
                 self._changed.notify_all()
-        if self._unsynced() and (self._parking or time.monotonic() - self._synced_at >= SYNC_SECONDS):
+        if backlog.unsynced and (self._parking or time.monotonic() - self._synced_at >= SYNC_SECONDS):
             self._synced_at = time.monotonic()
             with never_raise("syncing the spool", strict=False):
-                spool.sync()
-
-    def _append_to(self, spool: Spool) -> None:
-        # What is being sent comes first: it is the oldest. If its attempt succeeds after all, it is skipped.
-        in_flight = [] if self._in_flight_on_disk else self._in_flight
-        try:
-            written = spool.append([*in_flight, *self._ready])
-        except OSError as error:
-            self._spool_failed = True
-            warn_once(("spool", spool.path), f"events wait in memory only: the spool cannot be written ({error})")
-            return
-        if in_flight and written >= len(in_flight):
-            self._in_flight_on_disk = True
-        for _ in range(max(0, written - len(in_flight))):
-            self._ready.popleft()
-
-    def _unsynced(self) -> bool:
-        return self._spool is not None and self._spool.unsynced
-
-    def _must_spool(self) -> bool:
-        if not (self._ready or self._in_flight) or not self._spool_wanted:
-            return False
-        spool = self._spool
-        slow = bool(self._in_flight) and time.monotonic() - self._in_flight_since > LONG_ATTEMPT_SECONDS
-        behind = spool is not None and spool.own > 0
-        return self.away or self._parking or slow or behind or len(self._ready) > self._limit // 2
-
-    def _open_spool(self) -> Spool | None:
-        if self._spool is None and self._spool_wanted:
-            try:
-                from lineagehub_sdk._spool import spool_of
-
-                self._spool = spool_of(self._config, self._name)
-            except ImportError:
-                pass
-            self._spool_wanted = self._spool is not None
-        return self._spool
+                backlog.sync()
 
     def _end_collector(self) -> bool:
         with self._changed:
@@ -300,7 +250,7 @@ class Delivery:
                 return False
             # First this, so that whoever queues now starts another; what was queued before is seen here.
             collector, self._collector = self._collector, None
-            if self._queue or (self._in_memory and self._sender is not None):
+            if self._queue or (self._backlog.in_memory and self._sender is not None):
                 self._collector = collector
                 return False
             return True
@@ -309,17 +259,17 @@ class Delivery:
 
     def _send(self) -> None:
         with never_raise("opening the spool", strict=False), importing, self._changed:
-            self._open_spool()
+            self._backlog.open_spool()
         while True:
             with self._changed:
                 while not (self._may_end() or self._may_send()):
                     self._changed.wait(self._patience())
                 if self._may_end():
                     transport, self._transport = self._transport, None
-                    spool, self._spool = self._spool, None
+                    spool = self._backlog.take_spool()
                     self._sender = None
                     break
-                events, source = self._next_events_or_wait()
+                events, source = self._next_batch()
             if events:
                 self._attempt(events, source)
         with never_raise("closing the transport", strict=False):
@@ -333,47 +283,26 @@ class Delivery:
         return self._closing and self._collector is None and (self.away or not self.pending) and not self.in_memory
 
     def _may_send(self) -> bool:
-        waits = self._ready or (self._spool is not None and (self._spool.own or self._spool.adopted))
-        return bool(waits and time.monotonic() >= self._retry_at) or self._adoption_due()
+        return (self._backlog.waits and time.monotonic() >= self._retry_at) or self._adoption_due()
 
     def _adoption_due(self) -> bool:
-        return self._spool is not None and not self.away and time.monotonic() >= self._adopt_at
+        return not self.away and self._backlog.seconds_until_adoption() == 0
 
     def _patience(self) -> float | None:
         """How long to wait for news."""
         now = time.monotonic()
         if self._retry_at > now:
             return self._retry_at - now
-        return max(self._adopt_at - now, 0.01) if self._spool is not None and not self.away else None
+        return None if self.away else self._backlog.seconds_until_adoption()
 
-    def _next_events_or_wait(self) -> tuple[list[PreparedEvent], str]:
+    def _next_batch(self) -> tuple[list[PreparedEvent], str]:
         with never_raise("reading what waits", strict=False):
-            return self._next_events()
+            batch = self._backlog.next_batch()
+            if not batch[0]:
+                self._changed.notify_all()
+            return batch
         self._retry_at = time.monotonic() + LONGEST_BACKOFF_SECONDS
         return [], MEMORY
-
-    def _next_events(self) -> tuple[list[PreparedEvent], str]:
-        """Return what to send next, and where it comes from: the oldest of this process, then what dead ones left."""
-        spool = self._spool
-        if spool is not None and spool.own:
-            return spool.next_events(REPLAY_EVENTS, own=True), OWN
-        if self._ready:
-            count = min(len(self._ready), self._config.batch_size)
-            self._in_flight = [self._ready.popleft() for _ in range(count)]
-            self._in_flight_since = time.monotonic()
-            return self._in_flight, MEMORY
-        if spool is None:
-            return [], MEMORY
-        try:
-            found = spool.adopt()
-        except OSError as error:
-            found = False
-            warn_once(("spool", spool.path), f"events wait in memory only: the spool cannot be read ({error})")
-        if not found:
-            self._adopt_at = time.monotonic() + ADOPT_EVERY_SECONDS
-            self._changed.notify_all()
-            return [], ADOPTED
-        return spool.next_events(REPLAY_EVENTS, own=False), ADOPTED
 
     def _attempt(self, events: list[PreparedEvent], source: str) -> None:
         try:
@@ -403,10 +332,7 @@ class Delivery:
             self._attempts += 1
             self._failures += 1
             self.away = True
-            if source == MEMORY:
-                if not self._in_flight_on_disk:
-                    self._ready.extendleft(reversed(self._in_flight))
-                self._in_flight, self._in_flight_on_disk = [], False
+            self._backlog.failed(source)
             self._wake.set()
             self._changed.notify_all()
 
@@ -415,14 +341,7 @@ class Delivery:
             self._warn("refused", f"{len(refusals)} events were refused, the first because: {refusals[0].reason}")
         debug(f"{self._name} took {len(events) - len(refusals)} events")
         with self._changed:
-            if source == MEMORY:
-                on_disk, self._in_flight_on_disk, self._in_flight = self._in_flight_on_disk, False, []
-                if on_disk and self._spool is not None:
-                    self._spool.skip(len(events))
-            elif self._spool is not None:
-                self._spool.sent(len(events), own=source == OWN, refused=[refusal.event for refusal in refusals])
-                if source == ADOPTED:
-                    self._adopt_at = 0.0
+            self._backlog.succeeded(len(events), [refusal.event for refusal in refusals], source)
             self._attempts += 1
             self._failures, self._retry_at = 0, 0.0
             self.away = self._told_to_wait = False

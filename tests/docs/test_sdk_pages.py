@@ -12,7 +12,7 @@ import pytest
 from lineagehub_sdk._config_fields import FIELDS
 from lineagehub_sdk.cli import COMMANDS, parser_of
 
-from tests.support.pages import blocks_of
+from tests.support.pages import blocks_of, run_cells
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "sdk" / "README.md"

@@ -80,4 +80,4 @@ def test_what_a_pipeline_wrote_before_kill_9_without_a_hub_arrives_once_when_the
         stored = [(row["RunId"], row["EventType"]) for row in rows]
         assert len(stored) == len(set(stored)) == len(ledger) + 20, "an event is stored twice, before any merge"
         assert ledger <= set(stored)
-    assert not list(state.rglob("*.*"))
+    assert not list(state.rglob("*.segment"))

@@ -218,3 +218,8 @@ def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pauses short where the other side names none."""
     monkeypatch.setattr(_delivery, "FIRST_BACKOFF_SECONDS", 0.01)
     monkeypatch.setattr(_delivery, "LONGEST_BACKOFF_SECONDS", 0.02)
+
+
+def complaints(result: subprocess.CompletedProcess[str]) -> list[str]:
+    """What a script said, but for the line that a slow machine makes it say."""
+    return [line for line in result.stderr.splitlines() if not line.startswith("lineagehub: sending ")]

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lineagehub_sdk as sdk
@@ -17,11 +20,15 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import MessageSizeTooLargeError
+from lineagehub_sdk import _spool_segment
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._spool import spool_of
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import Job, Run, RunEvent
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -32,6 +39,7 @@ from lineagehub.auth.api_keys import make_api_key
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.control import SignatureAlgorithm
 from lineagehub.contract.headers import derive_signing_key, read_headers
+from tests.sdk.conftest import complaints
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
 from tests.support.hub import clean_environment
 from tests.support.proxy import proxied_broker
@@ -179,6 +187,48 @@ async def test_a_broker_that_was_away_gets_everything_when_it_is_back() -> None:
                 names.update(await Arrivals(broker.address, "team-a", running).names(1))
 
 
+async def test_what_waited_on_disk_arrives_signed_with_the_ids_that_it_was_given_when_emitted(
+    kafka: Arrivals, tmp_path: Path
+) -> None:
+    first = str(uuid.uuid4())
+    config = sdk.configure(**{**kafka.configuration(), "kafka_brokers": "127.0.0.1:1"})
+    sdk.emit({"job": {"namespace": "n", "name": "first"}}, event_id=first)
+    _emit("second")
+    assert not await asyncio.to_thread(sdk.flush)
+    (segment,) = tmp_path.rglob("*.segment")
+    waiting, _ = _spool_segment.decode(segment.read_bytes())
+    assert waiting[0].event_id == uuid.UUID(first).hex
+
+    # The directory of a destination is found by its address: what is to go elsewhere is moved.
+    there = spool_of(replace(config, kafka_brokers=kafka.address), "kafka")
+    assert there is not None
+    Path(there.path).mkdir()
+    shutil.copy(segment, there.path)
+    sdk.configure(**kafka.configuration())
+    _emit("third")
+    assert await _flush()
+    records = await kafka.take(3)
+    ids = {json.loads(record.value)["job"]["name"]: dict(record.headers)["lh-id"].decode() for record in records}
+    assert {name: ids[name] for name in ("first", "second")} == dict(
+        zip(("first", "second"), (event.event_id for event in waiting), strict=True)
+    )
+    envelope, signature = read_headers(records[0].headers)
+    expected = envelope.signature(derive_signing_key(KEY.secret, KEY.kid), records[0].topic, records[0].value)
+    assert signature == expected
+
+
+async def test_openlineage_python_writes_signed_records_through_the_sdk(kafka: Arrivals) -> None:
+    transport = {"type": "lineagehub_sdk.openlineage.LineageHubTransport", **kafka.configuration()}
+    transport["transport"] = "kafka"
+    client = OpenLineageClient(config={"transport": transport})
+    client.emit(RunEvent(eventTime="2026-11-26T10:00:00Z", run=Run(str(uuid.uuid4())), job=Job("n", "job")))
+    assert await asyncio.to_thread(client.close, ARRIVE_SECONDS)
+    (record,) = await kafka.take(1)
+    envelope, signature = read_headers(record.headers)
+    expected = envelope.signature(derive_signing_key(KEY.secret, KEY.kid), record.topic, record.value)
+    assert (json.loads(record.value)["job"]["name"], signature) == ("job", expected)
+
+
 async def test_a_record_larger_than_the_topic_takes_costs_no_other(
     kafka: Arrivals, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -240,7 +290,7 @@ sys.exit(code)
         text=True,
         timeout=60,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, complaints(result)) == (0, [])
     records = await kafka.take(9)
     lineage = [json.loads(record.value) for record in records if record.topic == "openlineage-events"]
     assert sorted(event["job"]["name"] for event in lineage) == ["child"] * 2 + ["parent"] * 2 + ["parent again"] * 2

