@@ -54,8 +54,9 @@ def _count_or_zero(value: Any) -> int:
     return count
 
 
-def _transport_of_openlineage(value: str) -> str:
-    return {"async_http": "http", "noop": "none"}.get(value.strip(), value.strip())
+def _transport_of_openlineage(value: str) -> str | None:
+    # Its kafka is no signed one, and its other types are no ways to a hub.
+    return {"http": "http", "async_http": "http", "console": "console", "noop": "none"}.get(value.strip())
 
 
 def _key_of_openlineage(value: str) -> str:
@@ -129,4 +130,4 @@ OTHERWISE: dict[str, Callable[[Any], Any]] = {
     "OTEL_SDK_DISABLED": lambda value: not _flag(value),
     "PYTEST_VERSION": lambda version: False,
 }
-"""Variables of others, which say the same in another way."""
+"""Variables of others, which say the same in another way; None: nothing that concerns us."""
