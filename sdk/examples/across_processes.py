@@ -51,7 +51,7 @@ if __name__ == "__main__":
             )
         with ThreadPoolExecutor(2) as pool:
             totals = list(pool.map(in_context(add_up), [1, 2]))
-        subprocess.run([sys.executable, "-c", CHILD], env=child_environment(), check=True)
+        subprocess.run([sys.executable, "-c", CHILD], env=child_environment(), check=True)  # noqa: S603 the code above
     print(f"The totals are {totals}.")
     print(f"START and COMPLETE of the pipeline (run {whole.run_id}) and of its five runs:")
     print("the stream, the two threads and the child process name it as their root.")

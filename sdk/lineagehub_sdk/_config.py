@@ -176,8 +176,10 @@ def _decide(config: LineageHubConfig, arguments: Mapping[str, Any], environment:
         for origin, given in candidates:
             if given is not None:
                 with never_raise(f"reading {name} from {origin}"):
-                    value, source = OTHERWISE.get(origin, read)(given), origin
-                    break
+                    found = OTHERWISE.get(origin, read)(given)
+                    if found is not None:
+                        value, source = found, origin
+                        break
         object.__setattr__(config, name, value)
         sources[name] = source
     object.__setattr__(config, "sources", sources)

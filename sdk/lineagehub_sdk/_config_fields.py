@@ -54,10 +54,9 @@ def _count_or_zero(value: Any) -> int:
     return count
 
 
-def _transport_of_openlineage(value: str) -> str:
-    # A class is openlineage-python's to find, ours (`lineagehub_sdk.openlineage`) among them: it says nothing of where we send.
-    name = "" if "." in value else value.strip()
-    return {"async_http": "http", "noop": "none"}.get(name, name)
+def _transport_of_openlineage(value: str) -> str | None:
+    # Its kafka is no signed one; a class, ours (`lineagehub_sdk.openlineage`) among them, says nothing of where we send.
+    return {"http": "http", "async_http": "http", "console": "console", "noop": "none"}.get(value.strip())
 
 
 def _key_of_openlineage(value: str) -> str:
@@ -131,4 +130,4 @@ OTHERWISE: dict[str, Callable[[Any], Any]] = {
     "OTEL_SDK_DISABLED": lambda value: not _flag(value),
     "PYTEST_VERSION": lambda version: False,
 }
-"""Variables of others, which say the same in another way."""
+"""Variables of others, which say the same in another way; None: nothing that concerns us."""

@@ -214,6 +214,8 @@ def memory() -> Iterator[list[dict[str, Any]]]:
     MemoryTransport.events.clear()
     sdk.configure(transport="memory", flush_interval=0.01)
     yield MemoryTransport.events
+    # What a test did not wait for must not come among the next one's.
+    sdk.flush(10)
     MemoryTransport.events.clear()
 
 

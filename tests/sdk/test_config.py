@@ -109,6 +109,7 @@ def _read(field: str, variable: str, text: str) -> tuple[Any, str]:
         ("OPENLINEAGE__TRANSPORT__AUTH", '{"type": "api_key", "apiKey": "k"}', "api_key", "k"),
         ("OPENLINEAGE__TRANSPORT__TYPE", "async_http", "transport", "http"),
         ("OPENLINEAGE__TRANSPORT__TYPE", "noop", "transport", "none"),
+        ("OPENLINEAGE__TRANSPORT__TYPE", "console", "transport", "console"),
         ("OPENLINEAGE__TRANSPORT__TIMEOUT", "3", "timeout", 3.0),
         ("LINEAGE_HUB_NAMESPACE", "team", "namespace", "team"),
         ("OPENLINEAGE_NAMESPACE", "jobs", "job_namespace", "jobs"),
@@ -253,3 +254,10 @@ def test_debug_shows_what_is_sent_where_no_logging_is_set_up() -> None:
         [sys.executable, "-c", script], env=clean_environment(), capture_output=True, text=True, timeout=60
     )
     assert (result.stdout, result.stderr) == ("", "lineagehub: memory took 1 events.\n")
+
+
+@pytest.mark.parametrize("theirs", ["lineagehub_sdk.openlineage.LineageHubTransport", "kafka", "file", "datazone"])
+def test_a_transport_that_only_openlineage_has_does_not_concern_us(theirs: str) -> None:
+    environment = {"OPENLINEAGE__TRANSPORT__TYPE": theirs, "LINEAGEHUB_URL": "http://hub"}
+    assert resolve({}, environment).effective_transport == "http"
+    assert resolve({}, environment).sources["transport"] == "default"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
@@ -456,6 +457,27 @@ def test_what_cannot_be_tracked_is_left_as_it_is(track: Track, caplog: pytest.Lo
 
     assert track(Pipeline) is Pipeline
     assert "only functions and methods can be tracked" in caplog.text
+
+
+def test_a_wrapper_of_somebody_else_between_the_two_is_still_called(
+    memory: Events, spans: Callable[[], list[ReadableSpan]]
+) -> None:
+    def doubled(function: Callable[[int], int]) -> Callable[[int], int]:
+        @functools.wraps(function)
+        def wrapper(number: int) -> int:
+            return function(number) * 2
+
+        return wrapper
+
+    @sdk.telemetry_track("outside")
+    @doubled
+    @sdk.lineage_track("job")
+    def work(number: int) -> int:
+        return number + 1
+
+    assert work(1) == 4
+    assert _types(memory) == ["START", "COMPLETE"]
+    assert sorted(span.name for span in spans()) == ["job", "outside"]
 
 
 def test_the_same_decorator_twice_is_two_runs_one_inside_the_other(memory: Events) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -166,11 +167,36 @@ def test_a_malformed_variable_is_ignored_with_one_log_line(
         with sdk.run("job"):
             pass
     assert "parent" not in _run_facets(memory, "job")
-    assert [variable in record.message for record in caplog.records] == [True]
+    assert len([record for record in caplog.records if variable in record.message]) == 1
 
 
 def test_outside_of_runs_a_childs_environment_is_this_ones() -> None:
     assert sdk.child_environment({"PATH": "/bin"}) == {"PATH": "/bin"}
+
+
+def test_calls_at_the_same_time_have_a_context_each(memory: Events) -> None:
+    both_are_inside = threading.Barrier(2, timeout=30)
+
+    def work() -> bool:
+        both_are_inside.wait()
+        run = sdk.current_run()
+        return run is not None and run.job_name == "whole"
+
+    with sdk.run("whole"), ThreadPoolExecutor(2) as pool:
+        shared = sdk.in_context(work)
+        assert [call.result() for call in [pool.submit(shared), pool.submit(shared)]] == [True, True]
+
+
+def test_a_trace_of_the_environment_goes_on(memory: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAGEHUB_RUN", f"1;{PARENT};ns;job;{ROOT};ns;root")
+    monkeypatch.setenv("TRACEPARENT", TRACE)
+    _propagation.from_environment.cache_clear()
+    _otel.use_tracer(TracerProvider().get_tracer("test"))
+    with sdk.run("outer"), sdk.run("inner"):
+        pass
+    outer, inner = (_run_facets(memory, job)["lineagehub_trace"] for job in ("outer", "inner"))
+    assert outer["traceId"] == inner["traceId"] == IDS[0]
+    assert len({outer["spanId"], inner["spanId"], IDS[1]}) == 3
 
 
 def test_threads_are_part_of_the_run_by_in_context_and_not_without(memory: Events) -> None:
