@@ -32,6 +32,7 @@ bench: setup ## Measure the web, the storing agents and the graph reads on Apach
 	$(BIN)/python -m tests.bench lineage_store --keep
 	$(BIN)/python -m tests.bench lineage_graph --keep
 	$(BIN)/python -m tests.bench verification --keep
+	$(BIN)/python -m tests.bench sdk_call --keep
 
 lint: setup
 	$(BIN)/ruff check .

@@ -50,8 +50,6 @@ class Client:
 
     def emit(self, event: dict[str, Any], event_id: str | None = None) -> None:
         """Queue an event as it is now. Raises ValueError for an id that is none, and, if strict, for what is no event."""
-        if self._process_id != os.getpid():
-            self._begin_process()
         if not self._flushes_at_end:
             self._flushes_at_end = True
             _flush_at_end_of_multiprocessing_child()
@@ -127,7 +125,6 @@ class Client:
 
     def _begin_process(self) -> None:
         """Begin afresh, at first and in a forked child: the parent's events are the parent's to send."""
-        self._process_id = os.getpid()
         self._flushes_at_end = False
         # Kept, never used: to close a parent's connections from here would disturb them.
         self._inherited += [delivery.abandon() for delivery in self._deliveries]

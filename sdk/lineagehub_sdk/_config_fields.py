@@ -55,7 +55,7 @@ def _count_or_zero(value: Any) -> int:
 
 
 def _transport_of_openlineage(value: str) -> str | None:
-    # Its kafka is no signed one, and its other types are no ways to a hub.
+    # Its kafka is no signed one; a class, ours (`lineagehub_sdk.openlineage`) among them, says nothing of where we send.
     return {"http": "http", "async_http": "http", "console": "console", "noop": "none"}.get(value.strip())
 
 

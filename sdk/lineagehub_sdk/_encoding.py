@@ -43,9 +43,23 @@ def prepare(taken: bytes | dict[str, Any], event_id: str | None, timestamp_ms: i
     except (TypeError, ValueError, RecursionError):
         event, coerced = coerce(event), True
         text = _encode(event)
-    return PreparedEvent(
-        text.encode(), event_id or os.urandom(16).hex(), _wire.lineage_key(event), timestamp_ms
-    ), coerced
+    return PreparedEvent(text.encode(), event_id or _new_id(), _wire.lineage_key(event), timestamp_ms), coerced
+
+
+def _new_id() -> str:
+    try:
+        return _ids.pop()
+    except IndexError:
+        # By the hundred: asking the system costs 1 to 7 us.
+        digits = os.urandom(16 * 100).hex()
+        _ids.extend(digits[start : start + 32] for start in range(32, len(digits), 32))
+        return digits[:32]
+
+
+_ids: list[str] = []
+if hasattr(os, "register_at_fork"):
+    # A child must not make the ids of its parent.
+    os.register_at_fork(after_in_child=_ids.clear)
 
 
 def now_ms() -> int:

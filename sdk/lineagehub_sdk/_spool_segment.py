@@ -18,6 +18,7 @@ import os
 import stat
 import zlib
 from collections.abc import Iterable
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from lineagehub_sdk.transports._transport import PreparedEvent
@@ -132,7 +133,12 @@ def encode(events: Iterable[PreparedEvent]) -> list[bytes]:
     return [
         _line(
             b'{"id":"%s","ts":%d,"key":%s,"event":%s}'
-            % (event.event_id.encode(), event.timestamp_ms, json.dumps(event.key.decode()).encode(), event.body)
+            % (
+                event.event_id.encode(),
+                event.timestamp_ms,
+                encode_basestring_ascii(event.key.decode()).encode(),
+                event.body,
+            )
         )
         for event in events
     ]

@@ -1,4 +1,4 @@
-"""Which tests prove the rows of the catalogue of bad input: F (keys and tenancy), G06, G07, and H (straight to Kafka).
+"""Which tests prove the rows of the catalogue of bad input: F (keys and tenancy), G06, G07, H (straight to Kafka) and M (the SDK).
 
 `path::test` names a test, `path::test[id]` one of its parameters too. A test that is renamed or dropped fails here.
 """
@@ -36,6 +36,7 @@ TOPICS = "contract/test_topics.py"
 ATTACKS = "real/test_kafka_attacks.py"
 REFUSALS = "real/test_kafka_refusals.py"
 CORRUPTION = "real/test_kafka_corruption.py"
+SDK = "sdk/test_bad_input_of_the_sdk.py"
 
 _UNPROVED = f"{VERIFICATION}::test_a_record_that_nobody_proved_goes_to_the_operator"
 _ATTACK = f"{ATTACKS}::test_what_the_broker_takes_is_dead_lettered_with_its_reason_and_nothing_else_is_touched"
@@ -211,9 +212,37 @@ PROOFS: dict[str, tuple[str, ...]] = {
     "H14": (f"{REFUSALS}::test_who_floods_is_delayed_by_the_broker_and_delays_nobody_else",),
     "H15": (f"{REFUSALS}::test_a_tenant_cannot_open_a_transaction_and_one_that_stays_open_delays_nobody",),
     "H16": (_TENANT_ONLY,),
+    "M01": (
+        f"{SDK}::test_m01_a_value_that_json_does_not_know_costs_neither_the_pipeline_nor_its_event",
+        f"{SDK}::test_m01_a_dict_that_holds_itself_ends_somewhere",
+        f"{SDK}::test_m01_what_is_no_event_is_dropped_and_counted",
+    ),
+    "M02": (
+        f"{SDK}::test_m02_a_spool_that_cannot_be_used_leaves_bounded_memory_and_one_warning",
+        f"{SDK}::test_m02_a_full_spool_leaves_bounded_memory_and_what_is_on_disk_goes_first",
+        f"{SDK}::test_m02_a_segment_that_is_a_link_is_not_read_and_files_are_0600",
+    ),
+    "M03": (f"{SDK}::test_m03_of_a_damaged_segment_the_good_records_are_sent_and_the_others_kept_aside",),
+    "M04": (
+        f"{SDK}::test_m04_a_useless_answer_keeps_the_events_and_is_asked_again_after_our_own_pause",
+        f"{SDK}::test_m04_a_wait_is_clamped_to_1_to_3600_seconds",
+    ),
+    "M05": (f"{SDK}::test_m05_a_redirect_is_not_followed_so_the_key_goes_nowhere_else",),
+    "M06": (f"{SDK}::test_m06_a_certificate_that_is_not_trusted_is_refused_unless_explicitly_off",),
+    "M07": (
+        f"{SDK}::test_m07_a_fork_after_the_start_an_exit_during_a_flush_and_a_kill_lose_and_double_nothing",
+        "e2e/test_sdk_spool.py::test_what_a_pipeline_wrote_before_kill_9_without_a_hub_arrives_once_when_there_is_one",
+        "sdk/test_forked_workers.py::test_20_000_events_of_8_forked_workers_with_4_threads_each_arrive_once",
+    ),
 }
 
-ROWS = [*(f"F{row:02}" for row in range(1, 16)), "G06", "G07", *(f"H{row:02}" for row in range(1, 17))]
+ROWS = [
+    *(f"F{row:02}" for row in range(1, 16)),
+    "G06",
+    "G07",
+    *(f"H{row:02}" for row in range(1, 17)),
+    *(f"M{row:02}" for row in range(1, 8)),
+]
 
 
 def test_every_row_has_a_proof_and_no_other_row_is_claimed() -> None:

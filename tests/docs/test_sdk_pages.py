@@ -59,4 +59,4 @@ def test_the_readme_names_every_field_by_its_variable_and_nothing_else() -> None
     named = set(re.findall(r"`(LINEAGEHUB_[A-Z_]+)`", README.read_text()))
     variables = {name for fields, _ in FIELDS.values() for name in fields}
     assert {fields[0] for fields, _ in FIELDS.values()} <= named
-    assert named - variables == {"LINEAGEHUB_CONFIG", "LINEAGEHUB_STRICT"}
+    assert named - variables == {"LINEAGEHUB_CONFIG", "LINEAGEHUB_RUN", "LINEAGEHUB_STRICT"}

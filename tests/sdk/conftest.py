@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -159,6 +160,8 @@ def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     _otel.use_tracers(None)
     _otel.use_metrics(None)
     _otel.set_up_on_demand(None)
+    _guard.log.setLevel(logging.NOTSET)
+    _guard.log.handlers.clear()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -16,10 +17,12 @@ from typing import Any
 import pytest
 from lineagehub_sdk import cli
 from lineagehub_sdk.cli import COMMANDS, main, overview, parser_of
+from lineagehub_sdk.cli import _hub as cli_hub
 
 from tests.sdk.answering import answering, black_hole, nobody
 from tests.sdk.conftest import HubDouble, Scripted
 from tests.support.hub import clean_environment
+from tests.support.waiting import wait_until
 
 EVENT = {"eventType": "START", "job": {"namespace": "n", "name": "j"}}
 
@@ -399,3 +402,42 @@ def test_a_reader_that_has_enough_ends_it_without_a_word(tmp_path: Path) -> None
     result = subprocess.run(["sh", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
     assert json.loads(result.stdout) == EVENT
     assert result.stderr == ""
+
+
+def test_a_person_who_waits_is_told_how_far_it_is_and_nobody_else(
+    terminal: Terminal, hub: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_hub, "QUIET_SECONDS", 0.0)
+    lines = "\n".join([json.dumps(EVENT)] * 1_001)
+    assert terminal.run("send-events", "--file", "-", stdin=lines) == 0
+    assert terminal.err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert terminal.run("send-events", "--file", "-", stdin=lines) == 0
+    assert terminal.err.startswith("\r1000 events…")
+    assert terminal.run("send-events", "--quiet", "--file", "-", stdin=lines) == 0
+    assert terminal.err == ""
+
+
+def test_ctrl_c_ends_a_command_with_130_and_no_traceback() -> None:
+    with black_hole() as hole:
+        command = [sys.executable, "-m", "lineagehub_sdk.cli", "send-events", "--file", "-", "--url", hole]
+        environment = clean_environment() | {"LINEAGEHUB_TIMEOUT": "1", "LINEAGEHUB_RETRY_ATTEMPTS": "0"}
+        process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdin is not None
+        assert process.stderr is not None
+        process.stdin.write(json.dumps(EVENT) + "\n")
+        process.stdin.flush()
+        # It has read the line, and waits for the next one.
+        wait_until(lambda: _waits_for_input(process.pid), 30, "the command")
+        process.send_signal(signal.SIGINT)
+        error = process.stderr.read()
+        assert process.wait(30) == 130
+        process.stdin.close()
+        process.stderr.close()
+    assert error == ""
+
+
+def _waits_for_input(pid: int) -> bool:
+    """Whether a process reads its standard input, as the system call says that it is in: read (0 on x86-64, 63 on arm) of file 0."""
+    words = Path(f"/proc/{pid}/syscall").read_text().split()
+    return words[:2] in (["0", "0x0"], ["63", "0x0"])

@@ -256,7 +256,7 @@ def test_debug_shows_what_is_sent_where_no_logging_is_set_up() -> None:
     assert (result.stdout, result.stderr) == ("", "lineagehub: memory took 1 events.\n")
 
 
-@pytest.mark.parametrize("theirs", ["lineagehub", "kafka", "file", "datazone"])
+@pytest.mark.parametrize("theirs", ["lineagehub_sdk.openlineage.LineageHubTransport", "kafka", "file", "datazone"])
 def test_a_transport_that_only_openlineage_has_does_not_concern_us(theirs: str) -> None:
     environment = {"OPENLINEAGE__TRANSPORT__TYPE": theirs, "LINEAGEHUB_URL": "http://hub"}
     assert resolve({}, environment).effective_transport == "http"

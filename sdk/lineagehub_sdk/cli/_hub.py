@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -55,8 +56,7 @@ def send_events(options: argparse.Namespace, events: Iterable[dict[str, Any]]) -
     if current_config().disabled:
         print("nothing is sent: the SDK is disabled (LINEAGEHUB_DISABLED)", file=sys.stderr)
         return 0
-    receipt = with_client(options, lambda client: _send(client, events, _Progress(options.quiet)))
-    return show_receipt(options, receipt)
+    return show_receipt(options, _send(configured(options), events, _Progress(options.quiet)))
 
 
 def show_receipt(options: argparse.Namespace, receipt: LineageReceipt) -> int:
@@ -75,17 +75,17 @@ def show_receipt(options: argparse.Namespace, receipt: LineageReceipt) -> int:
     return EXIT_FAILED if receipt.rejected else 0
 
 
-async def _send(client: LineageHubClient, events: Iterable[dict[str, Any]], progress: _Progress) -> LineageReceipt:
-    total = LineageReceipt(0, 0, [], client.config.namespace)
-    batch: list[dict[str, Any]] = []
+def _send(config: LineageHubConfig, events: Iterable[dict[str, Any]], progress: _Progress) -> LineageReceipt:
+    """Send events in requests of 1,000. They are read outside of the loop, where Ctrl-C ends the reading of a terminal."""
+    total = LineageReceipt(0, 0, [], config.namespace)
+    waiting = iter(events)
     try:
-        for event in events:
-            batch.append(event)
-            if len(batch) == EVENTS_A_REQUEST:
-                total, batch = _sum(total, await client.send_lineage_events(batch)), []
+        with asyncio.Runner() as runner:
+            client = LineageHubClient(config=config)
+            while batch := list(itertools.islice(waiting, EVENTS_A_REQUEST)):
+                total = _sum(total, runner.run(client.send_lineage_events(batch)))
                 progress.show(total.accepted)
-        if batch:
-            total = _sum(total, await client.send_lineage_events(batch))
+            runner.run(client.close())
     except Exception:
         if sent := total.accepted + total.rejected:
             print(f"the first {sent} events were sent; to send them again is harmless", file=sys.stderr)
