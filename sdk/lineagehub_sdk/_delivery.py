@@ -3,8 +3,8 @@
     emit -> queue -> collector: JSON -> backlog, in memory -> sender -> transport     while the hub takes what comes
                                      -> backlog, on disk   -> sender -> transport     until it has caught up
 
-The collector is never blocked by the network, the sender alone is; so events are on disk within a second of being emitted, two
-while the first attempt to send them hangs, and safe from kill -9. Without a spool they wait in memory, as many as the queue may hold. Made by `_client`.
+The collector is never blocked by the network, the sender alone is; so events are on disk within a second of being emitted, two while the
+first attempt to send them hangs, and safe from kill -9. Without a spool they wait in memory, as many as the queue may hold.
 """
 
 from __future__ import annotations
