@@ -207,7 +207,7 @@ class Delivery:
         """
         left = len(self._queue)
         while left:
-            fullness = len(self._queue) / self._limit
+            fullness = (len(self._queue) + self._backlog.in_memory) / self._limit
             count = min(left, EVENTS_A_STEP + int(MORE_EVENTS_A_STEP * fullness**3))
             left -= count
             with self._changed:
