@@ -34,6 +34,7 @@ bench: setup ## Measure the web, the storing agents and the graph reads on Apach
 	$(BIN)/python -m tests.bench verification --keep
 	$(BIN)/python -m tests.bench isolation --keep
 	$(BIN)/python -m tests.bench usage_recovery --keep
+	$(BIN)/python -m tests.bench sdk_call --keep
 
 lint: setup
 	$(BIN)/ruff check .

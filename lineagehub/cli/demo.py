@@ -85,6 +85,7 @@ def _send(transport: str, url: str, api_key: str, namespace: str, kafka: str) ->
         kafka_brokers=kafka,
         transport=transport,
         job_namespace="demo",
+        spool_size=0,
     )
     provider = configure_telemetry(f"demo-{transport}", config)
     pipeline = f"houses_{transport}_{uuid.uuid4().hex[:6]}"

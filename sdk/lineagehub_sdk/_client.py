@@ -1,173 +1,135 @@
-"""The client behind everything: a bounded queue, one background thread, batches, retries, and a flush at exit.
+"""The client behind everything: it takes events for its deliveries (`_delivery`), and sees to forks and to the end of the process.
 
-`emit` never blocks and never raises. The thread starts with the first event; after a fork the child has a fresh, empty queue and a
-thread of its own. A full queue drops the new event, counts it, and warns at most once a minute.
+`emit` never blocks and never raises. After a fork the child has fresh, empty deliveries and threads of its own. At the end what waits is
+sent, or written to disk. Several transports ("file+http") are several deliveries: none waits for another.
 """
 
 from __future__ import annotations
 
 import atexit
-import collections
 import contextlib
-import itertools
 import json
 import os
-import random
 import sys
 import threading
 import time
-import uuid
 import weakref
 from typing import Any, Unpack
 
-from lineagehub_sdk._config import ConfigurationArguments, LineageHubConfig, resolve
-from lineagehub_sdk._guard import never_raise, warn, warn_once
-from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
+from lineagehub_sdk import _delivery
+from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
+from lineagehub_sdk._delivery import Delivery
+from lineagehub_sdk._encoding import now_ms, prepare, snapshot
+from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
+from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
-from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
+from lineagehub_sdk.transports._transport import Transport
 
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
 WARN_EVERY_SECONDS = 60.0
 QUIET_FLUSH_SECONDS = 0.5
 """How long the end of a process may take before a person is told why."""
 CLOSE_SECONDS = 1.0
+PARK_SECONDS = 3.0
+LONGEST_IMPORT_SECONDS = 30.0
+"""How long a fork waits for the imports of our threads: 50 ms, on an overloaded machine seconds."""
 
 
 class Client:
-    """Takes events and has them sent. `sent`, `dropped` (the queue was full) and `refused` count them, in this process."""
+    """Takes events and has them sent, by one delivery for each transport of the configuration."""
 
     def __init__(self, config: LineageHubConfig) -> None:
         self.config = config
-        self._inherited: list[Transport] = []
-        self._transport: Transport | None = None
+        self._flushes_at_end = False
+        self._inherited: list[object] = []
+        self._deliveries: tuple[Delivery, ...] = ()
         self._begin_process()
         _clients.add(self)
+        if config.debug:
+            show_debugging()
 
     def emit(self, event: dict[str, Any], event_id: str | None = None) -> None:
-        """Queue an event. Raises TypeError or ValueError for one that is no JSON or no event; callers guard."""
-        if self._process_id != os.getpid():
-            self._begin_process()
-        try:
-            prepared = PreparedEvent.of(event, (uuid.UUID(event_id) if event_id else uuid.uuid4()).hex)
-        except Exception:
-            with self._changed:
-                self.refused += 1
-            raise
-        with self._changed:
-            taken = len(self._waiting) < self.config.queue_size
-            if taken:
-                self._start_worker()
-                self._waiting.append(prepared)
-                self._pending += 1
-                # In between, the worker waits for the batch to fill, or for the interval to end.
-                if len(self._waiting) in (1, self.config.batch_size):
-                    self._changed.notify_all()
-            else:
-                self.dropped += 1
-        if not taken:
-            self._warn("full", f"the queue is full; {self.dropped} events were dropped so far")
+        """Queue an event as it is now. Raises ValueError for an id that is none, and, if strict, for what is no event."""
+        if not self._flushes_at_end:
+            self._flushes_at_end = True
+            _flush_at_end_of_multiprocessing_child()
+        taken = (snapshot(event), _canonical_id(event_id) if event_id else None, now_ms())
+        if is_strict():
+            prepare(*taken)
+        for delivery in self._deliveries:
+            delivery.put(taken)
 
-    def flush(self, timeout: float) -> bool:
-        """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left."""
-        with self._changed:
-            self._hurried += 1
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._pending, timeout)
-            self._hurried -= 1
-            return not self._pending
+    def flush(self, timeout: float, *, patient: bool = True) -> bool:
+        """Wait until everything is sent, at most `timeout` seconds; return whether nothing is left.
+
+        Who is not `patient` has the answer as soon as the hub was asked in vain and everything is safe on disk.
+        """
+        deadline = time.monotonic() + timeout
+        left_over = [
+            delivery
+            for delivery in self._deliveries
+            if not delivery.flush(max(0.0, deadline - time.monotonic()), patient=patient)
+        ]
+        return not left_over
+
+    def park(self, timeout: float) -> None:
+        """Have everything that is in memory written to disk, where there is a spool; wait for that at most `timeout` seconds."""
+        for delivery in self._deliveries:
+            delivery.park(timeout)
 
     def close(self, timeout: float) -> None:
-        """Have the thread send what waits, close the transport and end; wait for that at most `timeout` seconds."""
-        with self._changed:
-            worker = self._worker
-            self._closing = True
-            self._changed.notify_all()
-        if worker is not None:
-            worker.join(timeout)
+        """Have the threads send what waits, close the transports and end; wait for that at most `timeout` seconds."""
+        for delivery in self._deliveries:
+            delivery.close(timeout)
 
     @property
     def pending(self) -> int:
-        """How many events wait or are on their way."""
-        return self._pending
+        """How many events wait or are on their way, in memory and on disk; one for each transport."""
+        return sum(delivery.pending for delivery in self._deliveries)
+
+    @property
+    def in_memory(self) -> int:
+        """How many of them would be lost if the process died now."""
+        return sum(delivery.in_memory for delivery in self._deliveries)
+
+    @property
+    def away(self) -> bool:
+        """Whether all that waits is on disk or waits for a hub that does not answer."""
+        return all(delivery.away for delivery in self._deliveries if delivery.pending)
+
+    @property
+    def spool_paths(self) -> list[str]:
+        """Where events wait on disk."""
+        return [each.spool_path for each in self._deliveries if each.spool_path and each.pending > each.in_memory]
+
+    @property
+    def sent(self) -> int:
+        """How many events the other sides took."""
+        return sum(delivery.sent for delivery in self._deliveries)
+
+    @property
+    def dropped(self) -> int:
+        """How many events found no room."""
+        return sum(delivery.dropped for delivery in self._deliveries)
+
+    @property
+    def refused(self) -> int:
+        """How many events will never be taken, or were none."""
+        return sum(delivery.refused for delivery in self._deliveries)
+
+    @property
+    def coerced(self) -> int:
+        """How many events held values that JSON does not know."""
+        return sum(delivery.coerced for delivery in self._deliveries)
 
     def _begin_process(self) -> None:
         """Begin afresh, at first and in a forked child: the parent's events are the parent's to send."""
-        self._process_id = os.getpid()
-        self._changed = threading.Condition()
-        self._waiting: collections.deque[PreparedEvent] = collections.deque()
-        self._pending = self._hurried = 0
-        self._closing = False
-        self._worker: threading.Thread | None = None
-        if self._transport is not None:
-            # Kept, never used: to close a parent's connections from here would disturb them.
-            self._inherited.append(self._transport)
-            self._transport = None
+        self._flushes_at_end = False
+        # Kept, never used: to close a parent's connections from here would disturb them.
+        self._inherited += [delivery.abandon() for delivery in self._deliveries]
         self._warned_at: dict[str, float] = {}
-        self.sent = self.dropped = self.refused = 0
-
-    def _start_worker(self) -> None:
-        if self._worker is None:
-            worker = threading.Thread(target=self._work, name="lineagehub-sdk", daemon=True)
-            worker.start()
-            self._worker = worker
-            _flush_at_end_of_multiprocessing_child()
-
-    def _work(self) -> None:
-        while True:
-            if batch := self._next_batch():
-                self._deliver(batch)
-            elif self._end_worker():
-                return
-
-    def _deliver(self, batch: list[PreparedEvent]) -> None:
-        try:
-            refusals = self._send(batch)
-        except Exception as error:
-            # Our own fault must not end the thread, strict or not.
-            refusals = [Refusal(event, repr(error)) for event in batch]
-        if refusals:
-            self._warn("refused", f"{len(refusals)} events were refused, the first because: {refusals[0].reason}")
-        with self._changed:
-            self.refused += len(refusals)
-            self.sent += len(batch) - len(refusals)
-            self._pending -= len(batch)
-            self._changed.notify_all()
-
-    def _end_worker(self) -> bool:
-        """Close the transport, unless an event came meanwhile; the next event starts another thread."""
-        with self._changed:
-            if self._waiting:
-                return False
-            transport, self._transport, self._worker = self._transport, None, None
-        if transport is not None:
-            with never_raise("closing the transport", strict=False):
-                transport.close()
-        return True
-
-    def _next_batch(self) -> list[PreparedEvent]:
-        """Wait for events and return some; return none when the client is closed and nothing waits."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
-            self._changed.wait_for(
-                lambda: len(self._waiting) >= self.config.batch_size or self._hurried or self._closing,
-                self.config.flush_interval,
-            )
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self.config.batch_size))]
-
-    def _send(self, batch: list[PreparedEvent]) -> list[Refusal]:
-        """Send a batch, as often as it takes; return what was refused."""
-        for attempt in itertools.count():
-            try:
-                if self._transport is None:
-                    self._transport = _open_transport(self.config)
-                return self._transport.send(batch)
-            except TransportRefused as error:
-                return [Refusal(event, str(error)) for event in batch]
-            except TransportUnavailable as error:
-                self._warn("unavailable", f"not sent yet, trying again: {error}")
-                time.sleep(_pause_seconds(attempt, error.retry_after_seconds))
-        raise AssertionError("itertools.count() never ends")
+        self._deliveries = tuple(
+            Delivery(self.config, name, _open_transport, self._warn) for name in self.config.transports
+        )
 
     def _warn(self, kind: str, message: str) -> None:
         now = time.monotonic()
@@ -179,6 +141,7 @@ class Client:
 _clients: weakref.WeakSet[Client] = weakref.WeakSet()
 _current: Client | None = None
 _current_lock = threading.Lock()
+_imports_held = False
 
 
 def current_client() -> Client:
@@ -199,15 +162,31 @@ def current_config() -> LineageHubConfig:
 def configure(**arguments: Unpack[ConfigurationArguments]) -> LineageHubConfig:
     """Configure the SDK and return what is in force. Optional: the environment alone is enough.
 
-    Arguments are the fields of LineageHubConfig. What was emitted before is sent by the former configuration.
+    Arguments are the fields of LineageHubConfig; those of an earlier call hold on, until `reset_config()`. What was emitted before
+    is sent by the former configuration.
     """
-    global _current
-    config = resolve(arguments)
     with _current_lock:
-        former, _current = _current, Client(config)
+        former = _current.config if _current is not None else None
+    kept = (
+        {name: getattr(former, name) for name, source in former.sources.items() if source == ARGUMENT} if former else {}
+    )
+    given = {name: value for name, value in arguments.items() if value is not None}
+    config = resolve(kept | given)
+    _replace_current(Client(config))
+    return config
+
+
+def reset_config() -> None:
+    """Forget what was configured: the next use reads the environment anew. What was emitted before is still sent."""
+    _replace_current(None)
+
+
+def _replace_current(client: Client | None) -> None:
+    global _current
+    with _current_lock:
+        former, _current = _current, client
     if former is not None:
         former.close(0)
-    return config
 
 
 def emit(event: Any, event_id: str | None = None) -> None:
@@ -217,38 +196,42 @@ def emit(event: Any, event_id: str | None = None) -> None:
     id from the content.
     """
     with never_raise("emitting an event"):
-        current_client().emit(event if isinstance(event, dict) else _to_dict(event), event_id)
+        current_client().emit(event if isinstance(event, dict) else to_dict(event), event_id)
 
 
 def flush(timeout: float | None = None) -> bool:
-    """Wait until every event is sent or refused, at most `timeout` seconds (default: flush_timeout); True: nothing is left."""
+    """Wait until every event is sent or refused, at most `timeout` seconds; return whether nothing is left.
+
+    Without a timeout: at most flush_timeout, and no longer than it takes to see that the hub is away and everything safe on disk.
+    """
     seconds = current_config().flush_timeout if timeout is None else timeout
-    return _flush_all(time.monotonic() + seconds)
+    return _flush_all(time.monotonic() + seconds, patient=timeout is not None)
 
 
-def _flush_all(deadline: float) -> bool:
-    left_over = [client for client in list(_clients) if not client.flush(max(0.0, deadline - time.monotonic()))]
+def _flush_all(deadline: float, *, patient: bool) -> bool:
+    left_over = [
+        client for client in list(_clients) if not client.flush(max(0.0, deadline - time.monotonic()), patient=patient)
+    ]
     return not left_over
 
 
-def _open_transport(config: LineageHubConfig) -> Transport:
-    name = config.effective_transport
-    if name == "console" and not config.transport:
+def _open_transport(config: LineageHubConfig, name: str) -> Transport:
+    if name == "console" and not config.transport and not config.dry_run:
         warn_once("no hub", "LINEAGEHUB_URL is not set; lineage is printed and sent nowhere")
     if name not in TRANSPORTS:
         raise TransportRefused(f"LINEAGEHUB_TRANSPORT is {name!r}; it is one of {', '.join(TRANSPORTS)}")
     return TRANSPORTS[name](config)
 
 
-def _pause_seconds(attempt: int, retry_after: float | None) -> float:
-    """Jittered, so that many pipelines do not come back at the same moment; never before the hub wants to be asked again."""
-    if retry_after is not None:
-        return retry_after * random.uniform(1.0, 1.1)  # noqa: S311 jitter
-    ceiling = min(FIRST_BACKOFF_SECONDS * 2 ** min(attempt, 10), LONGEST_BACKOFF_SECONDS)
-    return random.uniform(ceiling / 2, ceiling)  # noqa: S311 jitter
+def _canonical_id(event_id: str) -> str:
+    # It imports `platform`, which few need.
+    import uuid
+
+    return uuid.UUID(event_id).hex
 
 
-def _to_dict(event: Any) -> dict[str, Any]:
+def to_dict(event: Any) -> dict[str, Any]:
+    """Return an event of openlineage-python as plain data."""
     from openlineage.client.serde import Serde
 
     decoded: dict[str, Any] = json.loads(Serde.to_json(event))
@@ -256,22 +239,32 @@ def _to_dict(event: Any) -> dict[str, Any]:
 
 
 def _flush_at_exit() -> None:
-    pending = [client for client in list(_clients) if client.pending]
-    if pending:
-        seconds = max(client.config.flush_timeout for client in pending)
+    clients = list(_clients)
+    # What a hub that is away has not yet taken is for the disk: nobody waits for that.
+    waiting = [client for client in clients if client.pending and not (client.away and client.spool_paths)]
+    if waiting:
+        seconds = max(client.config.flush_timeout for client in waiting)
         deadline = time.monotonic() + seconds
         with contextlib.suppress(KeyboardInterrupt):
-            if not _flush_all(min(deadline, time.monotonic() + QUIET_FLUSH_SECONDS)):
+            if not _flush_all(min(deadline, time.monotonic() + QUIET_FLUSH_SECONDS), patient=False) and any(
+                client.in_memory or not client.away for client in waiting
+            ):
                 print(  # noqa: T201 a person waits here
-                    f"lineagehub: sending {sum(client.pending for client in pending)} events "
+                    f"lineagehub: sending {sum(client.pending for client in waiting)} events "
                     f"(up to {seconds:g} s, Ctrl-C to skip)",
                     file=sys.stderr,
                 )
-                _flush_all(deadline)
-    for client in list(_clients):
-        lost = {"not sent": client.pending, "dropped (the queue was full)": client.dropped, "refused": client.refused}
+                _flush_all(deadline, patient=False)
+    for client in clients:
+        client.park(PARK_SECONDS)
+        lost = {"not sent": client.in_memory, "dropped (the queue was full)": client.dropped, "refused": client.refused}
         if any(lost.values()):
             warn("events lost: " + ", ".join(f"{count} {how}" for how, count in lost.items() if count))
+        if on_disk := client.pending - client.in_memory:
+            warn(
+                f"{on_disk} events wait on disk ({', '.join(client.spool_paths)}); "
+                "the next process sends them, or: lineagehub-sdk spool send"
+            )
         if not client.pending:
             client.close(CLOSE_SECONDS)
 
@@ -283,13 +276,23 @@ def _flush_at_end_of_multiprocessing_child() -> None:
         util.Finalize(None, _flush_at_exit, exitpriority=0)
 
 
+def _hold_imports() -> None:
+    global _imports_held
+    _imports_held = _delivery.importing.acquire(timeout=LONGEST_IMPORT_SECONDS)
+
+
+def _release_imports() -> None:
+    if _imports_held:
+        _delivery.importing.release()
+
+
 def _begin_child() -> None:
     global _current_lock
-    _current_lock = threading.Lock()
+    _current_lock, _delivery.importing = threading.Lock(), threading.Lock()
     for client in list(_clients):
         client._begin_process()
 
 
 atexit.register(_flush_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_child)
+    os.register_at_fork(before=_hold_imports, after_in_parent=_release_imports, after_in_child=_begin_child)

@@ -1,12 +1,14 @@
-"""Datasets as users name them: a dict, a DatasetSpec or a short string, into OpenLineage's namespace and name."""
+"""Datasets as users name them: a dict, a DatasetSpec, a short string or a path, into OpenLineage's namespace and name."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from lineagehub_sdk import _naming
 from lineagehub_sdk._events import facet
 
 
@@ -40,7 +42,11 @@ class DataFormat(str, Enum):
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset. `namespace` is OpenLineage's (where the data live), for example `postgres://db:5432`; default: the type's name."""
+    """A dataset. `type` is an AdapterType, or any other word (a scheme such as `kafka` or `bigquery`); `format` a DataFormat.
+
+    `namespace` is OpenLineage's (where the data live), for example `postgres://db:5432`; default: what the name says
+    (`s3://bucket/key`), else the type's name.
+    """
 
     type: str
     name: str
@@ -48,63 +54,104 @@ class DatasetSpec:
     namespace: str | None = None
 
     def to_openlineage_dataset(self) -> dict[str, Any]:
-        """Return the dataset as OpenLineage has it."""
-        kind = self.type.value if isinstance(self.type, Enum) else self.type
-        form = self.format.value if isinstance(self.format, Enum) else self.format
-        dataset: dict[str, Any] = {"namespace": _without_credentials(self.namespace or kind), "name": self.name}
+        """Return the dataset as OpenLineage has it: `{namespace, name}`, with a storage facet unless the format is `table`.
+
+        Raises TypeError or ValueError for a type or a name that is no text, or empty.
+        """
+        kind, form = _word(self.type, "type"), _word(self.format, "format")
+        namespace, name = _naming.from_type(kind, _word(self.name, "name"), self.namespace)
+        dataset: dict[str, Any] = {"namespace": namespace, "name": name}
         if form != DataFormat.TABLE.value:
             storage = facet("1-0-1/StorageDatasetFacet", storageLayer=kind, fileFormat=form)
             dataset["facets"] = {"storage": storage}
         return dataset
 
 
-Dataset = str | Mapping[str, Any] | DatasetSpec
+Dataset = str | os.PathLike[str] | Mapping[str, Any] | DatasetSpec
 Datasets = Iterable[Dataset] | Dataset | None
 """What `inputs` and `outputs` may be: several datasets, or one by itself."""
+Inputs = Datasets | Callable[[dict[str, Any]], Datasets]
+"""Also computed from the call: a callable that is given the arguments by name, defaults included."""
+Outputs = Datasets | Callable[[dict[str, Any], Any], Datasets]
+"""Also computed from the call's arguments and its result, once there is one."""
 
 
-def several(datasets: Datasets) -> tuple[Any, ...]:
-    """Return what a user gave as a tuple: nothing, one dataset by itself, or several. Never raises; nothing is checked yet."""
+def get_adapter_examples() -> dict[str, dict[str, Any]]:
+    """Return an example of a dataset for each AdapterType: `{type, name, format, namespace}`."""
+    examples: dict[AdapterType, tuple[str, DataFormat, str]] = {
+        AdapterType.MYSQL: ("shop.orders", DataFormat.TABLE, "mysql://db:3306"),
+        AdapterType.POSTGRES: ("shop.public.orders", DataFormat.TABLE, "postgres://db:5432"),
+        AdapterType.CLICKHOUSE: ("analytics.orders", DataFormat.TABLE, "clickhouse://db:8123"),
+        AdapterType.ICEBERG: ("warehouse/shop/orders", DataFormat.TABLE, "s3://lake"),
+        AdapterType.S3: ("raw/orders.parquet", DataFormat.PARQUET, "s3://lake"),
+        AdapterType.FILE: ("/data/orders.csv", DataFormat.CSV, "file"),
+        AdapterType.EVENT: ("orders", DataFormat.AVRO, "kafka://broker:9092"),
+        AdapterType.API: ("v1/orders", DataFormat.JSON, "https://shop.example.com"),
+        AdapterType.DATAFRAME: ("orders", DataFormat.TABLE, "dataframe"),
+    }
+    return {
+        kind.value: {"type": kind.value, "name": name, "format": form.value, "namespace": namespace}
+        for kind, (name, form, namespace) in examples.items()
+    }
+
+
+def validate_dataset_spec(spec: Dataset) -> bool:
+    """Whether this can be a dataset of a run; where it cannot, `create_dataset_specs` says why."""
+    try:
+        _spec_of(spec)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def create_dataset_specs(specs: Datasets) -> list[DatasetSpec]:
+    """Return what a user gave as DatasetSpecs. Raises TypeError or ValueError, which say what is missing."""
+    return [_spec_of(spec) for spec in several(specs)]
+
+
+def several(datasets: Any) -> tuple[Any, ...]:
+    """Return what a user gave as a tuple: nothing, one dataset by itself, or several. Never checks what they are."""
     if datasets is None:
         return ()
-    if isinstance(datasets, str | Mapping | DatasetSpec) or not isinstance(datasets, Iterable):
+    if isinstance(datasets, str | Mapping | DatasetSpec | os.PathLike) or not isinstance(datasets, Iterable):
         return (datasets,)
     return tuple(datasets)
 
 
 def to_openlineage(dataset: Dataset) -> dict[str, Any]:
     """Return a dataset as OpenLineage has it. Raises TypeError or ValueError, which say what it needs."""
+    if isinstance(dataset, str):
+        namespace, name = _naming.from_address(dataset)
+        return {"namespace": namespace, "name": name}
     if isinstance(dataset, DatasetSpec):
         return dataset.to_openlineage_dataset()
-    if isinstance(dataset, str):
-        return _from_text(dataset)
+    if isinstance(dataset, os.PathLike):
+        return {"namespace": "file", "name": os.path.abspath(dataset)}
     if not isinstance(dataset, Mapping):
-        raise TypeError(f"a dataset is a text, a dict or a DatasetSpec, not {type(dataset).__name__}")
+        raise TypeError(f"a dataset is a text, a path, a dict or a DatasetSpec, not {type(dataset).__name__}")
     if dataset.get("type") and dataset.get("name"):
         known = {name: dataset[name] for name in ("type", "name", "format", "namespace") if dataset.get(name)}
-        return DatasetSpec(**known).to_openlineage_dataset()
+        made = DatasetSpec(**known).to_openlineage_dataset()
+        return {**made, **{name: dataset[name] for name in _FACETS if name in dataset}}
     if not dataset.get("namespace") or not dataset.get("name"):
         raise ValueError("a dataset needs a namespace and a name, or a type and a name")
-    return {**dataset, "namespace": _without_credentials(dataset["namespace"])}
+    return {**dataset, "namespace": _naming.without_credentials(_word(dataset["namespace"], "namespace"))}
 
 
-def _from_text(text: str) -> dict[str, Any]:
-    """`s3://bucket/key`, `postgres://host:5432/db.schema.table`: scheme and authority are the namespace, the path is the name."""
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(text)
-    if parts.scheme and parts.netloc and parts.path.strip("/"):
-        namespace = _without_credentials(f"{parts.scheme}://{parts.netloc}")
-        return {"namespace": namespace, "name": parts.path.strip("/")}
-    if parts.scheme == "file" and parts.path:
-        return {"namespace": "file", "name": parts.path}
-    if not text.strip():
-        raise ValueError("a dataset's name is empty")
-    return {"namespace": "default", "name": _without_credentials(text)}
+_FACETS = ("facets", "inputFacets", "outputFacets")
 
 
-def _without_credentials(address: str) -> str:
-    """Connection strings carry passwords, before the host or behind a question mark; lineage is read by many."""
-    scheme, mark, rest = address.partition("://")
-    authority, slash, path = rest.partition("?")[0].partition("/")
-    return f"{scheme}{mark}{authority.rpartition('@')[2]}{slash}{path}" if mark else address
+def _spec_of(dataset: Dataset) -> DatasetSpec:
+    made = to_openlineage(dataset)
+    if isinstance(dataset, DatasetSpec):
+        return dataset
+    if isinstance(dataset, Mapping) and dataset.get("type"):
+        return DatasetSpec(dataset["type"], dataset["name"], dataset.get("format") or "table", dataset.get("namespace"))
+    return DatasetSpec(made["namespace"].partition("://")[0], made["name"], namespace=made["namespace"])
+
+
+def _word(value: Any, what: str) -> str:
+    text = value.value if isinstance(value, Enum) else value
+    if not isinstance(text, str) or not text.strip():
+        raise TypeError(f"a dataset's {what} is a text that is not empty, not {value!r}")
+    return text

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from typing import Any
+
+from lineagehub_sdk import _clock
+from lineagehub_sdk._encoding import coerce
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
 CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"
 TRACE_FACET_SCHEMA = f"{PRODUCER}/facets/LineagehubTraceRunFacet.json#/$defs/LineagehubTraceRunFacet"
+RUN_EVENT_SCHEMA = f"{CORE_SCHEMA}/RunEvent"
 _FACETS = "https://openlineage.io/spec/facets"
 
 LONGEST_MESSAGE = 10_000
@@ -20,9 +23,12 @@ def facet(schema: str, **values: Any) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": f"{_FACETS}/{schema}.json#/$defs/{schema.partition('/')[2]}", **values}
 
 
-def custom_run_facet(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a user's run facet, with `_producer` and `_schemaURL` (the base of all run facets) added when missing."""
-    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/RunFacet", **values}
+def custom_facet(base: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a user's facet, with `_producer` and `_schemaURL` (its base: "RunFacet", "JobFacet") added when missing.
+
+    A copy, of plain JSON data: other values are written as what they most likely stand for. Raises TypeError for what is no mapping.
+    """
+    return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/{base}", **coerce(dict(values))}
 
 
 def run_event(
@@ -39,13 +45,13 @@ def run_event(
     """Return a RunEvent of now."""
     return {
         "eventType": event_type,
-        "eventTime": _now().isoformat(),
+        "eventTime": _clock.now().isoformat(),
         "run": {"runId": run_id, "facets": dict(run_facets)},
         "job": {"namespace": job_namespace, "name": job_name, "facets": dict(job_facets)},
         "inputs": inputs,
         "outputs": outputs,
         "producer": PRODUCER,
-        "schemaURL": f"{CORE_SCHEMA}/RunEvent",
+        "schemaURL": RUN_EVENT_SCHEMA,
     }
 
 
@@ -89,10 +95,6 @@ def describe(error: BaseException) -> str:
 def trace_facet(trace_id: str, span_id: str) -> dict[str, Any]:
     """Return our run facet that names the OpenTelemetry trace and span of the run."""
     return {"_producer": PRODUCER, "_schemaURL": TRACE_FACET_SCHEMA, "traceId": trace_id, "spanId": span_id}
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def _run_and_job(entry: tuple[str, str, str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
-    from lineagehub_sdk.transports.kafka import Record
+    from lineagehub_sdk._wire import Record
 
 T = TypeVar("T")
 
@@ -234,12 +234,19 @@ def _retrieve(written: asyncio.Future[Any]) -> None:
 
 @contextlib.contextmanager
 def _quiet(wanted: bool) -> Iterator[None]:
-    """Keep aiokafka from reporting as an error what is only a question: whether the broker can."""
+    """Keep aiokafka from reporting as an error what is only a question: whether the broker can.
+
+    Of this thread alone: the producers of lineage, spans and metrics may ask at the same time, and others' are others' to hear.
+    """
+    thread = threading.get_ident()
+
+    def is_heard(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
     logger = logging.getLogger("aiokafka.producer.sender")
-    level = logger.level
     if wanted:
-        logger.setLevel(logging.CRITICAL)
+        logger.addFilter(is_heard)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(is_heard)

@@ -2,129 +2,257 @@
 
 from __future__ import annotations
 
-import json
-import os
 import sys
 import time
-import uuid
-from collections.abc import Mapping
-from contextvars import Token
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from lineagehub_sdk import _client, _otel
-from lineagehub_sdk._context import CURRENT
+from lineagehub_sdk import _client, _clock, _otel, _propagation
+from lineagehub_sdk._context import CURRENT, Ancestor, RunIdentity
+from lineagehub_sdk._dataset_facets import (
+    ColumnLineage,
+    Schema,
+    column_lineage_facet,
+    input_statistics,
+    output_statistics,
+    schema_facet,
+    with_facets,
+)
 from lineagehub_sdk._datasets import Dataset, Datasets, several, to_openlineage
 from lineagehub_sdk._events import (
-    custom_run_facet,
+    custom_facet,
     documentation_facet,
     error_facet,
-    facet,
-    parent_facet,
     run_event,
     tags_facet,
     trace_facet,
 )
-from lineagehub_sdk._guard import never_raise
+from lineagehub_sdk._guard import never_raise, swallows
 
 
-class Run:
-    """A run of a job. Nothing here raises or blocks; what the body raises is left untouched."""
+class Job:
+    """What is declared of a job, read once for all its runs. What makes no sense is logged, and costs no more than itself."""
+
+    __slots__ = ("compute_inputs", "compute_outputs", "facets", "inputs", "name", "namespace", "outputs", "run_id")
 
     def __init__(
         self,
-        job_name: str,
+        name: str,
         *,
-        namespace: str | None = None,
-        inputs: Datasets = None,
-        outputs: Datasets = None,
-        description: str | None = None,
-        tags: Mapping[str, str] | None = None,
-        run_id: str | None = None,
+        namespace: str | None,
+        inputs: Any,
+        outputs: Any,
+        description: str | None,
+        tags: Mapping[str, str] | None,
+        run_id: str | None,
     ) -> None:
-        self.job_name = job_name
-        self.namespace = namespace or ""
-        self.run_id = str(run_id or _uuid7())
-        self.parent: Run | None = None
-        self._declared = (inputs, outputs, description, tags)
-        self._inputs: list[dict[str, Any]] = []
-        self._outputs: list[dict[str, Any]] = []
+        self.name = name
+        self.namespace = namespace
+        self.run_id = run_id
+        self.compute_inputs: Callable[..., Any] | None = inputs if callable(inputs) else None
+        self.compute_outputs: Callable[..., Any] | None = outputs if callable(outputs) else None
+        self.inputs = [] if callable(inputs) else read_datasets(inputs, "inputs")
+        self.outputs = [] if callable(outputs) else read_datasets(outputs, "outputs")
+        self.facets: dict[str, Any] = {}
+        with never_raise("reading description and tags"):
+            if description:
+                self.facets["documentation"] = documentation_facet(description)
+            if tags:
+                self.facets["tags"] = tags_facet(tags)
+
+
+class Run(Ancestor):
+    """A run of a job. Nothing here raises or blocks; what the body raises is left untouched.
+
+    `run_id` is its UUID, `job_name` and `namespace` (known from the start on) are its job's, `parent` is what it runs inside of.
+    """
+
+    __slots__ = (
+        "_before",
+        "_emits",
+        "_ended",
+        "_inputs",
+        "_inside",
+        "_job_facets",
+        "_outputs",
+        "_run_facets",
+        "_span",
+        "_span_options",
+        "_started_at",
+        "job_name",
+        "namespace",
+        "parent",
+        "run_id",
+    )
+
+    def __init__(self, job: Job, span_options: _otel.SpanOptions | None = None) -> None:
+        self._as_parent = None
+        self.job_name = job.name
+        self.namespace = job.namespace or ""
+        self.run_id: str = str(job.run_id or _clock.new_id())
+        self.parent: Ancestor | None = None
+        # Never changed, only replaced: they are the job's, and the events' that are on their way.
+        self._inputs = job.inputs
+        self._outputs = job.outputs
+        self._job_facets = job.facets
         self._run_facets: dict[str, Any] = {}
-        self._job_facets: dict[str, Any] = {}
-        self._token: Token[Run | None] | None = None
-        self._span: Any = None
+        self._span_options = span_options
+        self._span: _otel.OpenSpan | None = None
+        self._before: Ancestor | None = None
+        self._inside: Ancestor | None = self
+        self._emits = True
+        self._ended = False
+        self._started_at = 0.0
 
-    def input(self, dataset: Dataset) -> None:
-        """Add an input dataset."""
+    def input(
+        self,
+        dataset: Dataset,
+        *,
+        rows: int | None = None,
+        bytes: int | None = None,  # noqa: A002 the word that users have for it
+        schema: Schema = None,
+    ) -> None:
+        """Add an input dataset, with the rows and bytes read and its columns, if known."""
         with never_raise("adding an input"):
-            self._inputs.append(to_openlineage(dataset))
+            added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
+            added = _described(added, "inputFacets", input_statistics, rows, bytes)
+            self._inputs = [*self._inputs, added]
 
-    def output(self, dataset: Dataset, rows: int | None = None) -> None:
-        """Add an output dataset, with the number of rows written if known."""
+    def output(
+        self,
+        dataset: Dataset,
+        rows: int | None = None,
+        *,
+        bytes: int | None = None,  # noqa: A002 the word that users have for it
+        schema: Schema = None,
+        column_lineage: ColumnLineage | None = None,
+    ) -> None:
+        """Add an output dataset, with the rows and bytes written, its columns, and where they come from, if known.
+
+        `schema` maps columns to types (a frame's `dtypes` will do); `column_lineage` maps columns to what they come from:
+        `{"total": [("s3://raw/orders", "amount")]}`.
+        """
         with never_raise("adding an output"):
-            added = to_openlineage(dataset)
-            if rows is not None:
-                statistics = facet("1-0-2/OutputStatisticsOutputDatasetFacet", rowCount=int(rows))
-                added = {**added, "outputFacets": {**added.get("outputFacets", {}), "outputStatistics": statistics}}
-            self._outputs.append(added)
+            added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
+            added = _described(added, "facets", column_lineage_facet, column_lineage, self._inputs)
+            added = _described(added, "outputFacets", output_statistics, rows, bytes)
+            self._outputs = [*self._outputs, added]
 
     def facet(self, name: str, value: Mapping[str, Any]) -> None:
-        """Set a run facet; `_producer` and `_schemaURL` are added when missing. One that is no JSON is left out."""
+        """Set a run facet; `_producer` and `_schemaURL` are added when missing. Values are copied as JSON has them."""
         with never_raise("setting a facet"):
-            added = custom_run_facet(value)
-            json.dumps(added, allow_nan=False)
-            self._run_facets[name] = added
+            self._run_facets = {**self._run_facets, name: custom_facet("RunFacet", value)}
+
+    def job_facet(self, name: str, value: Mapping[str, Any]) -> None:
+        """Set a job facet, as `facet` does."""
+        with never_raise("setting a job facet"):
+            self._job_facets = {**self._job_facets, name: custom_facet("JobFacet", value)}
 
     @property
-    def root(self) -> Run:
+    def identity(self) -> RunIdentity:
+        """This run."""
+        return RunIdentity(self.run_id, self.namespace, self.job_name)
+
+    @property
+    def root_identity(self) -> RunIdentity:
         """The outermost run that this one is part of."""
-        return self.parent.root if self.parent else self
+        return self.parent.root_identity if self.parent is not None else self.identity
+
+    def start(self) -> None:
+        """Find the parent, open a span, emit START, and be the current run. Called once."""
+        try:
+            config = _client.current_config()
+            self._emits = config.enable_lineage and not config.disabled
+            self.namespace = self.namespace or config.job_namespace
+            self._started_at = time.perf_counter()
+            self._before = CURRENT.get()
+            self.parent = self._before or _propagation.from_environment()
+            if self.parent is not None:
+                self._run_facets["parent"] = self.parent.as_parent()
+        except Exception as error:
+            if not swallows("starting a run", error):
+                raise
+        try:
+            remote_ids = _propagation.remote_ids(self.parent)
+            if _otel.is_possible():
+                options = self._span_options or _otel.SpanOptions(self.job_name)
+                self._span = _otel.open_span(options, self.identity, remote_ids)
+            if ids := _otel.current_ids() or remote_ids:
+                self._run_facets["lineagehub_trace"] = trace_facet(*ids)
+        except Exception as error:
+            if not swallows("naming the trace", error):
+                raise
+        CURRENT.set(self)
+        self._emit("START")
+
+    def suspend(self) -> None:
+        """Stop being the current run: a generator has yielded."""
+        with never_raise("suspending a run", strict=False):
+            self._inside = CURRENT.get()
+            CURRENT.set(self._before)
+            if self._span is not None:
+                self._span.suspend()
+
+    def resume(self) -> None:
+        """Be the current run again, or what was current inside: a generator goes on."""
+        with never_raise("resuming a run", strict=False):
+            self._before = CURRENT.get()
+            CURRENT.set(self._inside)
+            if self._span is not None:
+                self._span.resume()
+
+    def finish(self, error: BaseException | None, state: str) -> None:
+        """Stop being the current run, close the span, emit what became of it. Called once."""
+        self._ended = True
+        self._leave()
+        if error is not None and state == "FAIL" and self._emits:
+            with never_raise("describing an error", strict=False):
+                self._run_facets["errorMessage"] = error_facet(error)
+        if _otel.is_possible():
+            with never_raise("closing a span", strict=False):
+                if self._span is not None:
+                    self._span.close(error if state == "FAIL" else None)
+                _otel.count_run(self.identity, state, time.perf_counter() - self._started_at)
+        self._emit(state, strict=error is None)
+
+    def _leave(self) -> None:
+        # Runs that are not left in the order they were entered, or in another context, must not make an ended one current.
+        if CURRENT.get() is self:
+            before = self._before
+            while isinstance(before, Run) and before._ended:
+                before = before._before
+            CURRENT.set(before)
 
     def __enter__(self) -> Run:
-        with never_raise("starting a run"):
-            self.namespace = self.namespace or _client.current_config().job_namespace
-            self.parent = CURRENT.get()
-            if self.parent is not None:
-                self._run_facets["parent"] = parent_facet(_identity(self.parent), _identity(self.root))
-        with never_raise("naming the trace"):
-            self._span = _otel.open_span(self)
-            if ids := _otel.current_ids():
-                self._run_facets["lineagehub_trace"] = trace_facet(*ids)
-        self._describe()
-        self._emit("START")
-        self._token = CURRENT.set(self)
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with never_raise("leaving a run", strict=False):
-            if self._token is not None:
-                CURRENT.reset(self._token)
-        with never_raise("describing an error", strict=False):
-            if error is not None and not _is_abort(error):
-                self._run_facets["errorMessage"] = error_facet(error)
-        with never_raise("closing a span", strict=False):
-            _otel.close_span(self._span, error)
-        self._emit("COMPLETE" if error is None else "ABORT" if _is_abort(error) else "FAIL", strict=error is None)
+        self.finish(error, state_of(error))
 
-    def _describe(self) -> None:
-        """Take in what was declared, piece by piece: one that is wrong costs no other."""
-        inputs, outputs, description, tags = self._declared
-        with never_raise("reading the inputs"):
-            for dataset in several(inputs):
-                self.input(dataset)
-        with never_raise("reading the outputs"):
-            for dataset in several(outputs):
-                self.output(dataset)
-        with never_raise("reading description and tags"):
-            if description:
-                self._job_facets["documentation"] = documentation_facet(description)
-            if tags:
-                self._job_facets["tags"] = tags_facet(tags)
+    async def __aenter__(self) -> Run:
+        self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.finish(error, state_of(error))
+
+    def add_computed(self, inputs: Any = None, outputs: Any = None) -> None:
+        """Add datasets that were computed from a call."""
+        if inputs is not None:
+            self._inputs = [*self._inputs, *read_datasets(inputs, "inputs")]
+        if outputs is not None:
+            self._outputs = [*self._outputs, *read_datasets(outputs, "outputs")]
 
     def _emit(self, event_type: str, *, strict: bool = True) -> None:
-        with never_raise("making an event", strict=strict):
+        if not self._emits:
+            return
+        try:
             event = run_event(
                 event_type=event_type,
                 run_id=self.run_id,
@@ -135,7 +263,11 @@ class Run:
                 inputs=self._inputs,
                 outputs=self._outputs,
             )
-            _client.emit(event)
+            # The client itself: `emit` would guard a second time, for each event.
+            _client.current_client().emit(event)
+        except Exception as error:
+            if not swallows("making an event", error, strict=strict):
+                raise
 
 
 def run(
@@ -148,33 +280,57 @@ def run(
     tags: Mapping[str, str] | None = None,
     run_id: str | None = None,
 ) -> Run:
-    """Return a run to be used with `with`. `namespace` is OpenLineage's job namespace; the run id is a new one unless given."""
+    """Return a run to be used with `with` or `async with`. The run id is a new one unless given.
+
+    `namespace` is OpenLineage's job namespace (default: job_namespace of the configuration). START is emitted on entering;
+    COMPLETE, FAIL (with the error) or ABORT (cancelled, interrupted) on leaving. Exceptions pass untouched.
+    """
     return Run(
-        job_name,
-        namespace=namespace,
-        inputs=inputs,
-        outputs=outputs,
-        description=description,
-        tags=tags,
-        run_id=run_id,
+        Job(
+            job_name,
+            namespace=namespace,
+            inputs=inputs,
+            outputs=outputs,
+            description=description,
+            tags=tags,
+            run_id=run_id,
+        )
     )
 
 
-def _is_abort(error: BaseException) -> bool:
+def current_run() -> Run | None:
+    """Return the run of this process that this code is part of, or None."""
+    current = CURRENT.get()
+    return current if isinstance(current, Run) else None
+
+
+def read_datasets(datasets: Any, what: str) -> list[dict[str, Any]]:
+    """Return datasets as OpenLineage has them, without those that make no sense: one that is wrong costs no other."""
+    read: list[dict[str, Any]] = []
+    given: tuple[Any, ...] = ()
+    with never_raise(f"reading the {what}"):
+        given = several(datasets)
+    for dataset in given:
+        with never_raise(f"reading the {what}"):
+            read.append(to_openlineage(dataset))
+    return read
+
+
+def _described(
+    dataset: dict[str, Any], member: str, describe: Callable[..., dict[str, Any]], *values: Any
+) -> dict[str, Any]:
+    """Return the dataset with one facet more; as it is, if the facet cannot be made."""
+    with never_raise("describing a dataset"):
+        return with_facets(dataset, member, describe(*values))
+    return dataset
+
+
+def state_of(error: BaseException | None) -> str:
+    """Return what became of a run that ended like this: COMPLETE, FAIL or ABORT."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "COMPLETE"
+    if isinstance(error, GeneratorExit | KeyboardInterrupt):
+        return "ABORT"
     # asyncio costs 25 ms to import; who is cancelled by it has it.
     asyncio = sys.modules.get("asyncio")
-    return isinstance(error, GeneratorExit | KeyboardInterrupt) or (
-        asyncio is not None and isinstance(error, asyncio.CancelledError)
-    )
-
-
-def _identity(entry: Run) -> tuple[str, str, str]:
-    return entry.run_id, entry.namespace, entry.job_name
-
-
-def _uuid7() -> str:
-    """Return a UUID version 7 (RFC 9562): ordered by time, as new OpenLineage clients make them."""
-    random_bits = int.from_bytes(os.urandom(10), "big")
-    milliseconds = time.time_ns() // 1_000_000
-    number = milliseconds << 80 | 7 << 76 | (random_bits >> 68) << 64 | 0b10 << 62 | random_bits & (1 << 62) - 1
-    return str(uuid.UUID(int=number))
+    return "ABORT" if asyncio is not None and isinstance(error, asyncio.CancelledError) else "FAIL"

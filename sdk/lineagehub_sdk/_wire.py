@@ -1,32 +1,34 @@
 """The lines of the hub's wire contract that a producer needs, repeated here so that the SDK imports nothing of the hub.
 
-tests/contract/test_sdk_mirror.py holds them equal to `lineagehub.contract`; tests/contract/golden/ freezes what each release wrote.
+tests/contract/test_sdk_mirror.py holds them equal to `lineagehub.contract`; tests/contract/golden/ freezes what each release wrote. What
+only signing needs is imported there, so that `import lineagehub_sdk` stays cheap.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import struct
 import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 OPENLINEAGE_EVENTS = "openlineage-events"
 OTEL_SPANS = "otel-spans"
+OTEL_METRICS = "otel-metrics"
 
 OPENLINEAGE = "openlineage+json"
 TRACES = "otlp-traces+protobuf"
+METRICS = "otlp-metrics+protobuf"
 
 HTTP_INGEST_PATH = "/api/v1/lineage/ingest"
 HTTP_TRACES_PATH = "/v1/traces"
+HTTP_METRICS_PATH = "/v1/metrics"
 MAXIMUM_EVENTS_A_REQUEST = 1_000
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 ED25519 = "ed25519"
 KEY_ID_LENGTH, SECRET_LENGTH, CHECKSUM_LENGTH = 8, 43, 6
 
+Record = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
+"""Topic, key, value, headers."""
 
 Sign = Callable[[bytes], bytes]
 """Returns the signature of a message."""
@@ -56,6 +58,8 @@ def signer(api_key: str) -> tuple[str, Sign]:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
         return kid, Ed25519PrivateKey.from_private_bytes(_derive(secret, b"lh-kafka-ed25519-v1|", kid)).sign
+    import hmac
+
     key = _derive(secret, b"lh-kafka-v1|", kid)
     return kid, lambda message: hmac.digest(key, message, "sha256")
 
@@ -64,6 +68,10 @@ def signed_headers(
     *, sign: Sign, namespace: str, kid: str, event_id: str, timestamp_ms: int, kind: str, topic: str, value: bytes
 ) -> list[tuple[str, bytes]]:
     """Return the seven headers of a signed record (envelope version 1)."""
+    import base64
+    import hashlib
+    import struct
+
     message = bytearray(b"LH1")
     for field in (namespace, kid, event_id, str(timestamp_ms), kind, topic):
         encoded = field.encode()
@@ -113,6 +121,8 @@ def _named(kind: str, entity: Mapping[str, Any]) -> bytes:
 
 
 def _derive(secret: str, info: bytes, kid: str) -> bytes:
+    import hmac
+
     pseudo_random_key = hmac.digest(bytes(32), secret.encode(), "sha256")
     return hmac.digest(pseudo_random_key, info + kid.encode() + b"\x01", "sha256")
 

@@ -1,107 +1,123 @@
-"""OpenTelemetry through the hub: a tracer provider that ships over HTTP, or signed to Kafka. Extra: `lineagehub-sdk[otel]`.
+"""OpenTelemetry through the hub: providers that ship over HTTP, or signed to Kafka. Extra: `lineagehub-sdk[otel]`.
 
     from lineagehub_sdk.telemetry import configure_telemetry
     provider = configure_telemetry(service_name="nightly")
 
-Works beside an application's own provider, and replaces the global one only when asked.
+Works beside an application's own providers, and replaces the global one only when asked. For an application that has its own and
+wants its spans in the hub, too: `provider.add_span_processor(BatchSpanProcessor(span_exporter()))`.
 """
 
 from __future__ import annotations
 
-import time
-import uuid
-from collections.abc import Iterator, Sequence
+import threading
+from typing import Any
 
-from lineagehub_sdk import _otel, _wire
+from lineagehub_sdk import _otel
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._guard import never_raise, warn
-from lineagehub_sdk.errors import LineageHubSdkError, TransportRefused
-from lineagehub_sdk.transports.kafka import Record, Signer, open_producer
+from lineagehub_sdk._run_metrics import RunMetrics
 
 try:
-    from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+    from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.trace import set_tracer_provider
+
+    from lineagehub_sdk._otel_exporters import (
+        KafkaMetricExporter,
+        KafkaSpanExporter,
+        metric_exporter,
+        span_exporter,
+        telemetry_transport,
+    )
 except ImportError as error:
     raise ImportError(f"{error}. Telemetry needs: pip install 'lineagehub-sdk[otel]'", name=error.name) from error
 
+__all__ = ["KafkaMetricExporter", "KafkaSpanExporter", "configure_telemetry", "metric_exporter", "span_exporter"]
+
 EXPORT_EVERY_MS = 500
-LARGEST_RECORD_BYTES = 1_000_000
-"""The topic otel-spans takes 1 MiB a record, headers included."""
+EXPORT_METRICS_EVERY_MS = 10_000
 
 
 def configure_telemetry(
     service_name: str | None = None, config: LineageHubConfig | None = None, *, set_global: bool = False
 ) -> TracerProvider:
-    """Return a tracer provider that ships to the hub, and open a span for each run from now on.
+    """Return a tracer provider that ships to the hub; from now on open a span for each run, and count runs (`_run_metrics`).
 
     By the transport in force: kafka goes straight to Kafka, http over HTTP, and the others ship nothing. `service_name` defaults
-    to OTEL_SERVICE_NAME. Spans are flushed by `provider.force_flush()`, `provider.shutdown()` and at exit. What is missing in the
-    configuration is logged: the provider then works, and ships nothing.
+    to LINEAGEHUB_SERVICE_NAME or OTEL_SERVICE_NAME. Spans and metrics are flushed by `provider.force_flush()`, `provider.shutdown()` and
+    at exit. What is missing in the configuration is logged: the provider then works, and ships nothing. So it does with
+    OTEL_SDK_DISABLED=true or `enable_telemetry=False`.
     """
-    provider = TracerProvider(resource=Resource.create({"service.name": service_name} if service_name else None))
+    settings = config or current_config()
+    resource = _resource(service_name or settings.service_name)
+    provider = TracerProvider(resource=resource)
+    processor: SpanProcessor | None = None
     with never_raise("configuring telemetry"):
-        exporter = _exporter_of(config or current_config())
-        if exporter is not None:
-            provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=EXPORT_EVERY_MS))
-    _otel.use_tracer(provider.get_tracer("lineagehub_sdk"))
+        if settings.effective_transport == "console" and not settings.dry_run:
+            warn("LINEAGEHUB_URL is not set; spans are sent nowhere")
+        if telemetry_transport(settings) and settings.enable_telemetry:
+            processor = BatchSpanProcessor(span_exporter(settings), schedule_delay_millis=EXPORT_EVERY_MS)
+            provider.add_span_processor(processor)
+            reader = PeriodicExportingMetricReader(metric_exporter(settings), EXPORT_METRICS_EVERY_MS)
+            meters = MeterProvider([reader], resource, shutdown_on_exit=False)
+            provider.add_span_processor(_FlushMetrics(meters))
+            _otel.use_metrics(RunMetrics(meters.get_meter(_otel.INSTRUMENTATION)).count)
+    _otel.use_tracers(_Tracers(provider, processor))
     if set_global:
         set_tracer_provider(provider)
     return provider
 
 
-class KafkaSpanExporter(SpanExporter):
-    """Exports spans as signed records of otel-spans: what the hub's HTTP route would write."""
+def configure_telemetry_on_demand() -> None:
+    """Configure telemetry if there is a way to the hub, and nobody said not to (`auto_instrument=False`); called by `_otel`."""
+    config = current_config()
+    if config.auto_instrument and telemetry_transport(config):
+        configure_telemetry(config=config)
 
-    def __init__(self, config: LineageHubConfig) -> None:
-        """Raises TransportRefused when something is missing: the key, the namespace, the brokers or the package."""
-        self._signer = Signer(config)
-        self._producer = open_producer(config)
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans and wait for the acknowledgement; called by a span processor. Never raises; a failure is logged."""
-        try:
-            reasons = [reason for reason in self._producer.send(list(self._records(spans))) if reason]
-        except Exception as error:
-            reasons = [str(error) if isinstance(error, LineageHubSdkError) else repr(error)]
-        if reasons:
-            warn(f"spans were not sent: {reasons[0]}")
-            return SpanExportResult.FAILURE
-        return SpanExportResult.SUCCESS
+class _Tracers:
+    """The tracers of the services: what a service is called is said by its provider. All ship by one processor."""
+
+    def __init__(self, provider: TracerProvider, processor: SpanProcessor | None) -> None:
+        self._provider = provider
+        self._processor = processor
+        self._tracers: dict[str, Any] = {"": provider.get_tracer(_otel.INSTRUMENTATION)}
+        self._lock = threading.Lock()
+
+    def __call__(self, service_name: str) -> Any:
+        tracer = self._tracers.get(service_name)
+        if tracer is None:
+            with self._lock:
+                tracer = self._tracers.setdefault(service_name, self._make(service_name))
+        return tracer
+
+    def _make(self, service_name: str) -> Any:
+        # The first provider shuts the processor down at exit.
+        provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
+        if self._processor is not None:
+            provider.add_span_processor(self._processor)
+        return provider.get_tracer(_otel.INSTRUMENTATION)
+
+
+class _FlushMetrics(SpanProcessor):
+    """Takes no spans: it has the metrics flushed and shut down with the provider that the user holds, and at exit."""
+
+    def __init__(self, meters: MeterProvider) -> None:
+        self._meters = meters
 
     def shutdown(self) -> None:
-        """Close the connection; every export has waited for its acknowledgement."""
-        self._producer.close()
+        """Flush and close."""
+        with never_raise("shutting the metrics down", strict=False):
+            self._meters.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Nothing waits here."""
-        return True
-
-    def _records(self, spans: Sequence[ReadableSpan]) -> Iterator[Record]:
-        """Encode spans into one record, or into as many as its topic's limit needs."""
-        request = encode_spans(spans).SerializeToString()
-        if len(request) > LARGEST_RECORD_BYTES and len(spans) > 1:
-            middle = len(spans) // 2
-            yield from self._records(spans[:middle])
-            yield from self._records(spans[middle:])
-        else:
-            yield self._signer.spans(request, uuid.uuid4().hex, time.time_ns() // 1_000_000)
+        """Send what was counted."""
+        return self._meters.force_flush(timeout_millis)
 
 
-def _exporter_of(config: LineageHubConfig) -> SpanExporter | None:
-    if config.effective_transport == "kafka":
-        return KafkaSpanExporter(config)
-    if config.effective_transport != "http":
-        if config.effective_transport == "console":
-            warn("LINEAGEHUB_URL is not set; spans are sent nowhere")
-        return None
-    if not config.hub_endpoint:
-        raise TransportRefused("the http transport needs LINEAGEHUB_URL")
-    return OTLPSpanExporter(
-        endpoint=config.hub_endpoint.rstrip("/") + _wire.HTTP_TRACES_PATH,
-        headers={"Authorization": f"Bearer {config.api_key}"},
-    )
+def _resource(service_name: str) -> Resource:
+    return Resource.create({"service.name": service_name} if service_name else None)

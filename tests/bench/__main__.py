@@ -16,6 +16,8 @@ from tests.bench import (
     lineage_graph,
     lineage_store,
     results,
+    sdk_call,
+    sdk_kinds,
     telemetry_store,
     usage_recovery,
     verification,
@@ -31,6 +33,8 @@ BENCHMARKS: dict[str, ModuleType] = {
     "verification": verification,
     "isolation": isolation,
     "usage_recovery": usage_recovery,
+    "sdk_call": sdk_call,
+    "sdk_kinds": sdk_kinds,
 }
 
 
@@ -53,6 +57,8 @@ def main() -> None:
     parser.add_argument("--namespaces", type=int, help="usage_recovery: namespaces, each with a total a day.")
     parser.add_argument("--days", type=_sizes, help="usage_recovery: days of totals, separated by commas.")
     parser.add_argument("--records", type=int, help="verification: records of one round.")
+    parser.add_argument("--calls", type=int, help="sdk_call, sdk_kinds: decorated calls of one round.")
+    parser.add_argument("--pipeline-calls", type=int, help="sdk_call: calls of the whole pipeline.")
     parser.add_argument("--json", action="store_true", help="Print the whole result as JSON.")
     parser.add_argument("--keep", action="store_true", help="Write the result to tests/bench/results/.")
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Which tests prove the rows of the catalogue of bad input: F (tenancy), G (rates and quotas), H (straight to Kafka), K (webhooks).
+"""Which tests prove which rows of the catalogue of bad input: F (tenancy), G (rates, quotas), H (Kafka), K (webhooks), M (the SDK).
 
 `path::test` names a test, `path::test[id]` one of its parameters too. A test that is renamed or dropped fails here.
 """
@@ -48,6 +48,7 @@ HOSTILE = "hub/webhooks/test_hostile_webhooks.py"
 MESSAGES = "hub/webhooks/test_messages.py"
 WEBHOOKS = "hub/web/management/test_webhooks.py"
 COURIER = "agents/alerts/test_outbox_and_courier.py"
+SDK = "sdk/test_bad_input_of_the_sdk.py"
 
 _UNPROVED = f"{VERIFICATION}::test_a_record_that_nobody_proved_goes_to_the_operator"
 _ATTACK = f"{ATTACKS}::test_what_the_broker_takes_is_dead_lettered_with_its_reason_and_nothing_else_is_touched"
@@ -278,10 +279,34 @@ PROOFS: dict[str, tuple[str, ...]] = {
         f"{COURIER}::test_a_burst_is_new_once_an_hour",
         f"{MESSAGES}::test_a_storm_is_one_message_that_says_how_many_more_there_are",
     ),
+    "M01": (
+        f"{SDK}::test_m01_a_value_that_json_does_not_know_costs_neither_the_pipeline_nor_its_event",
+        f"{SDK}::test_m01_a_dict_that_holds_itself_ends_somewhere",
+        f"{SDK}::test_m01_what_is_no_event_is_dropped_and_counted",
+    ),
+    "M02": (
+        f"{SDK}::test_m02_a_spool_that_cannot_be_used_leaves_bounded_memory_and_one_warning",
+        f"{SDK}::test_m02_a_full_spool_leaves_bounded_memory_and_what_is_on_disk_goes_first",
+        f"{SDK}::test_m02_a_segment_that_is_a_link_is_not_read_and_files_are_0600",
+    ),
+    "M03": (f"{SDK}::test_m03_of_a_damaged_segment_the_good_records_are_sent_and_the_others_kept_aside",),
+    "M04": (
+        f"{SDK}::test_m04_a_useless_answer_keeps_the_events_and_is_asked_again_after_our_own_pause",
+        f"{SDK}::test_m04_a_wait_is_clamped_to_1_to_3600_seconds",
+    ),
+    "M05": (f"{SDK}::test_m05_a_redirect_is_not_followed_so_the_key_goes_nowhere_else",),
+    "M06": (f"{SDK}::test_m06_a_certificate_that_is_not_trusted_is_refused_unless_explicitly_off",),
+    "M07": (
+        f"{SDK}::test_m07_a_fork_after_the_start_an_exit_during_a_flush_and_a_kill_lose_and_double_nothing",
+        "e2e/test_sdk_spool.py::test_what_a_pipeline_wrote_before_kill_9_without_a_hub_arrives_once_when_there_is_one",
+        "sdk/test_forked_workers.py::test_20_000_events_of_8_forked_workers_with_4_threads_each_arrive_once",
+    ),
 }
 
 ROWS = [
-    f"{section}{row:02}" for section, last in (("F", 15), ("G", 8), ("H", 16), ("K", 7)) for row in range(1, last + 1)
+    f"{section}{row:02}"
+    for section, last in (("F", 15), ("G", 8), ("H", 16), ("K", 7), ("M", 7))
+    for row in range(1, last + 1)
 ]
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from lineagehub_sdk import _events, _wire
+from lineagehub_sdk import _clock, _events, _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk.transports._transport import PreparedEvent
+from lineagehub_sdk._encoding import prepare, snapshot
 from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
@@ -39,13 +38,19 @@ MESSAGES = sorted(GOLDEN.rglob("*.json"))
 def test_names_are_the_hubs() -> None:
     assert topics.OPENLINEAGE_EVENTS.name == _wire.OPENLINEAGE_EVENTS
     assert topics.OTEL_SPANS.name == _wire.OTEL_SPANS
+    assert topics.OTEL_METRICS.name == _wire.OTEL_METRICS
     assert ContentKind.OPENLINEAGE.value == _wire.OPENLINEAGE
     assert ContentKind.TRACES.value == _wire.TRACES
+    assert ContentKind.METRICS.value == _wire.METRICS
 
 
 def test_routes_and_limits_are_the_hubs() -> None:
     routes = {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
-    assert {("POST", _wire.HTTP_INGEST_PATH), ("POST", _wire.HTTP_TRACES_PATH)} <= routes
+    assert {
+        ("POST", _wire.HTTP_INGEST_PATH),
+        ("POST", _wire.HTTP_TRACES_PATH),
+        ("POST", _wire.HTTP_METRICS_PATH),
+    } <= routes
     assert _wire.MAXIMUM_EVENTS_A_REQUEST == MAXIMUM_EVENTS
 
 
@@ -148,7 +153,7 @@ def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> 
 def test_this_sdk_still_makes_its_golden_event_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:
     message = json.loads((GOLDEN / "sdk-0.1" / "lineage.json").read_text())
     fields = dict(message["headers"])
-    monkeypatch.setattr(_events, "_now", lambda: datetime(2026, 11, 24, 10, tzinfo=UTC))
+    monkeypatch.setattr(_clock, "now", lambda: datetime(2026, 11, 24, 10, tzinfo=UTC))
     event = _events.run_event(
         event_type="START",
         run_id="0190d0a2-0000-7000-8000-000000000001",
@@ -159,7 +164,7 @@ def test_this_sdk_still_makes_its_golden_event_byte_for_byte(monkeypatch: pytest
         inputs=[],
         outputs=[],
     )
-    prepared = replace(PreparedEvent.of(event, fields["lh-id"]), timestamp_ms=int(fields["lh-ts"]))
+    prepared, _ = prepare(snapshot(event), fields["lh-id"], int(fields["lh-ts"]))
     signer = Signer(LineageHubConfig(api_key=message["api_key"], namespace=fields["lh-ns"]))
     topic, key, value, headers = signer.lineage(prepared)
     assert key is not None

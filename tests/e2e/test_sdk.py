@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +38,63 @@ def test_an_example_runs_with_url_and_key_and_its_events_arrive(hub: Hub, exampl
     )
     assert result.returncode == 0, result.stderr
     wait_until(lambda: stored() > before, VISIBLE_SECONDS, f"events of {example.name}")
+
+
+JOINED = """
+import lineagehub_sdk as sdk
+from lineagehub_sdk.telemetry import configure_telemetry
+
+@sdk.telemetry_track(service_name=SERVICE, tags={"tier": "gold"})
+@sdk.lineage_track("joined", namespace=SERVICE, inputs="s3://raw/orders", outputs="postgres://db/shop.public.orders")
+def load():
+    return sdk.current_run().run_id
+
+provider = configure_telemetry(SERVICE)
+print(load())
+provider.shutdown()
+assert sdk.flush(20)
+"""
+
+
+def test_a_run_and_its_span_find_each_other_in_the_store_and_the_run_is_counted(hub: Hub) -> None:
+    service = f"joined-{uuid.uuid4().hex[:8]}"
+    result = subprocess.run(
+        [sys.executable, "-c", JOINED.replace("SERVICE", repr(service))],
+        env=_environment(hub),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
+    run_id = result.stdout.strip()
+
+    def spans() -> list[dict[str, Any]]:
+        return hub.rows(
+            "SELECT TraceId, SpanId, RunId, SpanAttributes['lineage.job_name'] AS Job FROM otel_traces "
+            "WHERE ServiceName = {service:String}",
+            service=service,
+        )
+
+    wait_until(lambda: bool(spans()), VISIBLE_SECONDS, "the span of the run")
+    (span,) = spans()
+    assert (span["RunId"], span["Job"]) == (run_id, "joined")
+    events = (
+        "SELECT EventType, JSONExtractString(Event, 'run', 'facets', 'lineagehub_trace', 'traceId') AS TraceId, "
+        "JSONExtractString(Event, 'run', 'facets', 'lineagehub_trace', 'spanId') AS SpanId "
+        "FROM lineage_events FINAL WHERE RunId = {run:String} ORDER BY EventTime"
+    )
+    wait_until(lambda: len(hub.rows(events, run=run_id)) == 2, VISIBLE_SECONDS, "START and COMPLETE")
+    assert [(row["EventType"], row["TraceId"], row["SpanId"]) for row in hub.rows(events, run=run_id)] == [
+        (event_type, span["TraceId"], span["SpanId"]) for event_type in ("START", "COMPLETE")
+    ]
+    # As a reader finds it: from the run to its span.
+    found = hub.get(f"/api/v1/jobs/runs/{run_id}/spans").json()
+    assert [each["SpanId"] for each in found["spans"]] == [span["SpanId"]]
+    counted = (
+        "SELECT count() FROM otel_metrics_sum WHERE MetricName = 'pipeline_runs_success_total' "
+        "AND ServiceName = {service:String}"
+    )
+    wait_until(lambda: hub.count(counted, service=service) == 1, VISIBLE_SECONDS, "the metrics of the run")
 
 
 def test_the_demo_sees_everything_that_it_sent_arrive(hub: Hub) -> None:

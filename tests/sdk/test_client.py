@@ -12,13 +12,13 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client
+from lineagehub_sdk import _delivery
 from lineagehub_sdk._client import Client, current_client
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports.memory import MemoryTransport
 
-from tests.sdk.conftest import HubDouble, Scripted
+from tests.sdk.conftest import HubDouble, Scripted, complaints
 from tests.support.hub import clean_environment
 from tests.support.waiting import wait_until
 
@@ -48,18 +48,34 @@ def test_import_brings_no_third_party_module() -> None:
 
 def test_exactly_the_documented_names_are_public() -> None:
     assert set(sdk.__all__) == {
+        "APIError",
         "AdapterType",
+        "BatchingLineageClient",
         "DataFormat",
         "DatasetSpec",
+        "LineageEvent",
+        "LineageHubClient",
         "LineageHubConfig",
         "LineageHubSdkError",
         "Run",
+        "TelemetryClient",
+        "TelemetryData",
+        "child_environment",
         "configure",
+        "create_dataset_specs",
         "current_run",
         "emit",
+        "extract",
         "flush",
+        "get_adapter_examples",
+        "get_config",
+        "in_context",
+        "inject",
         "lineage_track",
+        "reset_config",
         "run",
+        "telemetry_track",
+        "validate_dataset_spec",
     }
     assert all(hasattr(sdk, name) for name in sdk.__all__)
 
@@ -93,11 +109,9 @@ def test_a_full_queue_drops_the_new_event_and_counts_it(
 
 
 @pytest.mark.usefixtures("short_backoff")
-def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_when_it_is_there(
-    hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    address = hub_double.url.removeprefix("http://").split(":")
-    sdk.configure(hub_endpoint="http://127.0.0.1:1", flush_interval=0.0)
+def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_when_it_is_there(hub_double: HubDouble) -> None:
+    hub_double.absent = True
+    sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.0)
 
     @sdk.lineage_track("job")
     def work() -> int:
@@ -105,9 +119,7 @@ def test_an_absent_hub_delays_nobody_and_what_was_emitted_arrives_when_it_is_the
 
     assert work() == 1
     assert not sdk.flush(0.2)
-    transport = current_client()._transport
-    assert transport is not None
-    monkeypatch.setattr(transport, "_address", ("http", address[0], int(address[1])))
+    hub_double.absent = False
     assert sdk.flush(20)
     assert [event["eventType"] for event in hub_double.events] == ["START", "COMPLETE"]
 
@@ -125,35 +137,27 @@ def test_a_fault_of_a_transport_ends_nothing_even_in_strict_mode(
     assert (current_client().refused, current_client().sent, len(memory)) == (1, 1, 1)
 
 
-@pytest.mark.parametrize(
-    "event",
-    [
-        {},
-        {"run": None},
-        {"run": {}, "job": None},
-        {"job": {"namespace": "n"}},
-        {**EVENT, "value": float("nan")},
-        {**EVENT, "value": object()},
-        {**EVENT, "value": b"bytes"},
-        7,
-    ],
-)
+@pytest.mark.parametrize("event", [{}, {"run": None}, {"run": {}, "job": None}, {"job": {"namespace": "n"}}, 7])
 def test_what_is_no_event_is_left_out_and_raises_nothing(event: Any, memory: list[dict[str, Any]]) -> None:
     sdk.emit(event)
-    recursive: dict[str, Any] = dict(EVENT)
-    recursive["itself"] = recursive
-    sdk.emit(recursive)
     sdk.emit(EVENT)
     assert sdk.flush(10)
     assert memory == [EVENT]
-    assert current_client().refused >= 1
+
+
+def test_what_is_no_event_is_raised_when_strict(memory: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINEAGEHUB_STRICT", "1")
+    with pytest.raises(ValueError, match="an event needs a job"):
+        sdk.emit({})
+    assert sdk.flush(10)
+    assert memory == []
 
 
 def test_an_event_id_that_is_none_is_refused(memory: list[dict[str, Any]]) -> None:
     sdk.emit(EVENT, event_id="first")
     sdk.emit(EVENT, event_id="0190D0A2-0000-7000-8000-000000000001")
     assert sdk.flush(10)
-    assert (len(memory), current_client().refused) == (1, 1)
+    assert len(memory) == 1
 
 
 def test_flush_raises_nothing_and_waits_for_nothing_when_nothing_was_sent(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +182,7 @@ def test_a_new_configuration_sends_what_the_former_had_and_ends_its_thread(hub_d
     sdk.configure(hub_endpoint=hub_double.url, flush_interval=10.0)
     former = current_client()
     sdk.emit(EVENT)
-    worker = former._worker
+    worker = former._deliveries[0]._collector
     assert worker is not None
     sdk.configure(transport="none")
     wait_until(lambda: not worker.is_alive(), 10, "the former thread to end")
@@ -216,7 +220,7 @@ def test_events_emitted_just_before_the_end_are_flushed(hub_double: HubDouble) -
         "import lineagehub_sdk as sdk\nfor n in range(20): sdk.emit({'job': {'namespace': 'n', 'name': str(n)}})",
         LINEAGEHUB_URL=hub_double.url,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, complaints(result)) == (0, [])
     assert len(hub_double.events) == 20
 
 
@@ -256,7 +260,7 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """,
         LINEAGEHUB_URL=hub_double.url,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, complaints(result)) == (0, [])
     assert sorted(hub_double.names) == ["child", "parent"]
 
 
@@ -268,7 +272,7 @@ import os, sys
 import lineagehub_sdk as sdk
 from lineagehub_sdk import _client
 sdk.emit({"job": {"namespace": "n", "name": "parent"}})
-with _client.current_client()._changed, _client._current_lock:
+with _client.current_client()._deliveries[0]._changed, _client._current_lock:
     child = os.fork()
     if child == 0:
         sys.exit(0 if sdk.flush(0) and sdk.configure(transport="none") else 1)
@@ -301,15 +305,15 @@ if __name__ == "__main__":
     )
     environment = clean_environment() | {"LINEAGEHUB_URL": hub_double.url}
     result = subprocess.run([sys.executable, str(script)], env=environment, capture_output=True, text=True, timeout=60)
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, complaints(result)) == (0, [])
     assert len(hub_double.events) == 6
     assert len({event["run"]["runId"] for event in hub_double.events}) == 3
 
 
 def test_pauses_grow_are_jittered_and_never_shorter_than_asked_for() -> None:
-    pauses = [[_client._pause_seconds(attempt, None) for _ in range(20)] for attempt in range(12)]
+    pauses = [[_delivery.pause_seconds(attempt, None) for _ in range(20)] for attempt in range(12)]
     for attempt, several in enumerate(pauses):
-        ceiling = min(_client.FIRST_BACKOFF_SECONDS * 2**attempt, _client.LONGEST_BACKOFF_SECONDS)
+        ceiling = min(_delivery.FIRST_BACKOFF_SECONDS * 2**attempt, _delivery.LONGEST_BACKOFF_SECONDS)
         assert all(ceiling / 2 <= pause <= ceiling for pause in several)
         assert len(set(several)) > 1
-    assert all(10.0 <= _client._pause_seconds(0, 10.0) <= 11.0 for _ in range(20))
+    assert all(10.0 <= _delivery.pause_seconds(0, 10.0) <= 11.0 for _ in range(20))

@@ -15,7 +15,7 @@ from lineagehub_sdk._datasets import several, to_openlineage
         ("s3://bucket/path/key", "s3://bucket", "path/key"),
         ("postgres://host:5432/db.schema.table", "postgres://host:5432", "db.schema.table"),
         ("postgres://user:secret@host:5432/db.schema.table", "postgres://host:5432", "db.schema.table"),
-        ("postgres://host/db.schema.table?password=secret", "postgres://host", "db.schema.table"),
+        ("postgres://host/db.schema.table?password=secret", "postgres://host:5432", "db.schema.table"),
         ("jdbc:postgresql://user:secret@host/db?password=secret", "default", "jdbc:postgresql://host/db"),
         ("s3://bucket/key@version", "s3://bucket", "key@version"),
         ("kafka://broker:9092/topic", "kafka://broker:9092", "topic"),

@@ -45,7 +45,15 @@ def _facets(value: Any) -> list[dict[str, Any]]:
 def _inner_work() -> None:
     run = sdk.current_run()
     assert run is not None
-    run.output("postgres://host/db.schema.table", rows=1)
+    run.input("s3://bucket/in", rows=1, bytes=2, schema={"amount": "double"})
+    run.output(
+        "postgres://host/db.schema.table",
+        rows=1,
+        bytes=2,
+        schema=[("total", "double")],
+        column_lineage={"total": "amount"},
+    )
+    run.job_facet("custom", {"value": 1})
     run.facet("custom", {"value": 1})
     raise ValueError("wrong")
 
@@ -68,12 +76,16 @@ def test_every_event_and_every_facet_is_valid(memory: list[dict[str, Any]]) -> N
     for facet in facets:
         _check(facet, facet["_schemaURL"], schemas)
     assert {facet["_schemaURL"].rpartition("/")[2] for facet in facets} == {
+        "ColumnLineageDatasetFacet",
         "DocumentationJobFacet",
         "ErrorMessageRunFacet",
+        "InputStatisticsInputDatasetFacet",
+        "JobFacet",
         "LineagehubTraceRunFacet",
         "OutputStatisticsOutputDatasetFacet",
         "ParentRunFacet",
         "RunFacet",
+        "SchemaDatasetFacet",
         "StorageDatasetFacet",
         "TagsJobFacet",
     }

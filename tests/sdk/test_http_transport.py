@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client
+from lineagehub_sdk import _delivery
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._hub_connection import REQUEST_BYTES, Reply, requests_of
 from lineagehub_sdk.errors import TransportRefused
-from lineagehub_sdk.transports.http import REQUEST_BYTES, HttpTransport, _wait_seconds
+from lineagehub_sdk.transports.http import HttpTransport
 
 from tests.sdk.conftest import HubDouble, Scripted
 
@@ -141,7 +142,7 @@ def test_a_connection_that_was_closed_while_idle_is_opened_again_without_a_word(
     ],
 )
 def test_a_wait_is_between_a_second_and_an_hour_or_our_own(header: str | None, seconds: float | None) -> None:
-    assert _wait_seconds(header) == seconds
+    assert Reply(429, header, b"").wait_seconds() == seconds
 
 
 def test_a_named_wait_is_kept(hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +152,7 @@ def test_a_named_wait_is_kept(hub_double: HubDouble, monkeypatch: pytest.MonkeyP
         asked_for.append(retry_after)
         return 0.0
 
-    monkeypatch.setattr(_client, "_pause_seconds", pause)
+    monkeypatch.setattr(_delivery, "pause_seconds", pause)
     hub_double.answers = [Scripted(503, {"Retry-After": "7"}), Scripted(503)]
     sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.0)
     _emit("job")
@@ -171,3 +172,21 @@ def test_a_named_wait_is_kept(hub_double: HubDouble, monkeypatch: pytest.MonkeyP
 def test_a_wrong_address_or_key_names_its_variable(config: LineageHubConfig, words: str) -> None:
     with pytest.raises(TransportRefused, match=words):
         HttpTransport(config)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [
+        ([], []),
+        ([REQUEST_BYTES * 2], [1]),
+        ([REQUEST_BYTES, 1], [1, 1]),
+        ([1, REQUEST_BYTES, 1], [1, 1, 1]),
+        ([1] * 1_000, [1_000]),
+        ([1] * 2_001, [1_000, 1_000, 1]),
+        ([REQUEST_BYTES // 2] * 5, [2, 2, 1]),
+    ],
+)
+def test_a_request_holds_what_the_hub_and_a_slow_line_take(sizes: list[int], parts: list[int]) -> None:
+    slices = list(requests_of(sizes))
+    assert [len(sizes[part]) for part in slices] == parts
+    assert [index for part in slices for index in range(len(sizes))[part]] == list(range(len(sizes)))

@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import lineagehub_sdk as sdk
@@ -17,11 +20,16 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import MessageSizeTooLargeError
+from lineagehub_sdk import _spool_segment
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._spool import spool_of
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import Job, Run, RunEvent
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -31,6 +39,7 @@ from lineagehub.auth.api_keys import make_api_key
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.control import SignatureAlgorithm
 from lineagehub.contract.headers import derive_signing_key, read_headers
+from tests.sdk.conftest import complaints
 from tests.support.broker import EmbeddedBroker, start_embedded_broker
 from tests.support.hub import clean_environment
 from tests.support.proxy import proxied_broker
@@ -51,13 +60,14 @@ class Arrivals:
         """Return what leads the SDK here."""
         return _configuration(kafka_brokers=self.address, namespace=self.namespace, **others)
 
-    async def take(self, count: int) -> list[Any]:
-        """Return the next `count` records of this test."""
+    async def take(self, count: int, *, metrics: bool = False) -> list[Any]:
+        """Return the next `count` records of this test; of metrics, of which each flush writes one, only if asked."""
         taken: list[Any] = []
         async with asyncio.timeout(ARRIVE_SECONDS):
             while len(taken) < count:
                 record = await self._consumer.getone()
-                if dict(record.headers)["lh-ns"] == self.namespace.encode():
+                is_own = dict(record.headers)["lh-ns"] == self.namespace.encode()
+                if is_own and (metrics or record.topic != "otel-metrics"):
                     taken.append(record)
         return taken
 
@@ -69,7 +79,11 @@ class Arrivals:
 @contextlib.asynccontextmanager
 async def _consuming(broker: EmbeddedBroker) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = AIOKafkaConsumer(
-        "openlineage-events", "otel-spans", bootstrap_servers=broker.address, auto_offset_reset="earliest"
+        "openlineage-events",
+        "otel-spans",
+        "otel-metrics",
+        bootstrap_servers=broker.address,
+        auto_offset_reset="earliest",
     )
     await consumer.start()
     try:
@@ -108,7 +122,7 @@ def _emit(*names: str) -> None:
         sdk.emit({"job": {"namespace": "n", "name": name}})
 
 
-async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
+async def test_lineage_spans_and_metrics_arrive_signed_by_the_key_and_joined_by_the_trace(kafka: Arrivals) -> None:
     config = sdk.configure(**kafka.configuration())
     provider = configure_telemetry("service", config)
     with sdk.run("outer") as outer, sdk.run("inner"):
@@ -116,14 +130,17 @@ async def test_lineage_and_spans_arrive_signed_by_the_key_and_joined_by_the_trac
     provider.shutdown()
     assert await _flush()
 
-    records = await kafka.take(5)
+    records = await kafka.take(6, metrics=True)
     signing_key = derive_signing_key(KEY.secret, KEY.kid)
     for record in records:
         envelope, signature = read_headers(record.headers)
         assert (envelope.namespace, envelope.key_id) == (kafka.namespace, KEY.kid)
         assert envelope.signature(signing_key, record.topic, record.value) == signature
-    assert len({dict(record.headers)["lh-id"] for record in records}) == 5
+    assert len({dict(record.headers)["lh-id"] for record in records}) == 6
 
+    (metrics,) = [record for record in records if record.topic == "otel-metrics"]
+    (resource,) = ExportMetricsServiceRequest.FromString(metrics.value).resource_metrics
+    assert "pipeline_runs_success_total" in [metric.name for metric in resource.scope_metrics[0].metrics]
     lineage = [record for record in records if record.topic == "openlineage-events"]
     assert {record.key for record in lineage} == {b"run:default/outer"}
     facets = [json.loads(record.value)["run"]["facets"]["lineagehub_trace"] for record in lineage]
@@ -168,6 +185,48 @@ async def test_a_broker_that_was_away_gets_everything_when_it_is_back() -> None:
             while names != {"before", "during", "after"}:
                 # A record whose acknowledgement was lost comes twice, with one id: the hub takes it once.
                 names.update(await Arrivals(broker.address, "team-a", running).names(1))
+
+
+async def test_what_waited_on_disk_arrives_signed_with_the_ids_that_it_was_given_when_emitted(
+    kafka: Arrivals, tmp_path: Path
+) -> None:
+    first = str(uuid.uuid4())
+    config = sdk.configure(**{**kafka.configuration(), "kafka_brokers": "127.0.0.1:1"})
+    sdk.emit({"job": {"namespace": "n", "name": "first"}}, event_id=first)
+    _emit("second")
+    assert not await asyncio.to_thread(sdk.flush)
+    (segment,) = tmp_path.rglob("*.segment")
+    waiting, _ = _spool_segment.decode(segment.read_bytes())
+    assert waiting[0].event_id == uuid.UUID(first).hex
+
+    # The directory of a destination is found by its address: what is to go elsewhere is moved.
+    there = spool_of(replace(config, kafka_brokers=kafka.address), "kafka")
+    assert there is not None
+    Path(there.path).mkdir()
+    shutil.copy(segment, there.path)
+    sdk.configure(**kafka.configuration())
+    _emit("third")
+    assert await _flush()
+    records = await kafka.take(3)
+    ids = {json.loads(record.value)["job"]["name"]: dict(record.headers)["lh-id"].decode() for record in records}
+    assert {name: ids[name] for name in ("first", "second")} == dict(
+        zip(("first", "second"), (event.event_id for event in waiting), strict=True)
+    )
+    envelope, signature = read_headers(records[0].headers)
+    expected = envelope.signature(derive_signing_key(KEY.secret, KEY.kid), records[0].topic, records[0].value)
+    assert signature == expected
+
+
+async def test_openlineage_python_writes_signed_records_through_the_sdk(kafka: Arrivals) -> None:
+    transport = {"type": "lineagehub_sdk.openlineage.LineageHubTransport", **kafka.configuration()}
+    transport["transport"] = "kafka"
+    client = OpenLineageClient(config={"transport": transport})
+    client.emit(RunEvent(eventTime="2026-11-26T10:00:00Z", run=Run(str(uuid.uuid4())), job=Job("n", "job")))
+    assert await asyncio.to_thread(client.close, ARRIVE_SECONDS)
+    (record,) = await kafka.take(1)
+    envelope, signature = read_headers(record.headers)
+    expected = envelope.signature(derive_signing_key(KEY.secret, KEY.kid), record.topic, record.value)
+    assert (json.loads(record.value)["job"]["name"], signature) == ("job", expected)
 
 
 async def test_a_record_larger_than_the_topic_takes_costs_no_other(
@@ -231,7 +290,7 @@ sys.exit(code)
         text=True,
         timeout=60,
     )
-    assert (result.returncode, result.stderr) == (0, "")
+    assert (result.returncode, complaints(result)) == (0, [])
     records = await kafka.take(9)
     lineage = [json.loads(record.value) for record in records if record.topic == "openlineage-events"]
     assert sorted(event["job"]["name"] for event in lineage) == ["child"] * 2 + ["parent"] * 2 + ["parent again"] * 2

@@ -11,6 +11,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -175,9 +176,9 @@ async def test_send_async_false_keeps_the_event_loop_free(hub_double: HubDouble)
     client_type = type(sdk._client.current_client())
     original = client_type.flush
 
-    def flush(self: Any, timeout: float) -> bool:
+    def flush(self: Any, timeout: float, **options: bool) -> bool:
         flushed_by.append(threading.get_ident())
-        return original(self, timeout)
+        return original(self, timeout, **options)
 
     @sdk.lineage_track("job", send_async=False)
     async def work() -> int:
@@ -320,14 +321,26 @@ def test_an_iterator_of_datasets_serves_every_call(memory: Events) -> None:
     assert all(event["inputs"] == [{"namespace": "s3://bucket", "name": "key"}] for event in memory)
 
 
-@pytest.mark.parametrize("value", [object(), b"bytes", float("nan"), {1, 2}], ids=["object", "bytes", "nan", "set"])
-def test_a_facet_that_is_no_json_is_left_out_and_the_event_is_sent(value: Any, memory: Events) -> None:
+def test_what_is_no_json_in_a_facet_is_written_as_what_it_stands_for(memory: Events) -> None:
     with sdk.run("job") as run:
-        run.facet("odd", {"value": value})
+        run.facet("odd", {"a": object(), "b": b"bytes", "c": float("nan"), "d": {1}, "e": date(2026, 11, 24)})
         run.facet("nothing", 7)  # type: ignore[arg-type] # users do that
-        run.facet("good", {"value": 1})
+        run.job_facet("good", {"value": 1})
     assert _types(memory, "job") == ["START", "COMPLETE"]
-    assert memory[-1]["run"]["facets"].keys() == {"good"}
+    assert memory[-1]["run"]["facets"].keys() == {"odd"}
+    odd = memory[-1]["run"]["facets"]["odd"]
+    assert (odd["a"], odd["b"], odd["c"], odd["d"], odd["e"]) == ("<builtins.object>", "bytes", None, [1], "2026-11-24")
+    assert memory[-1]["job"]["facets"]["good"]["value"] == 1
+    assert "/$defs/JobFacet" in memory[-1]["job"]["facets"]["good"]["_schemaURL"]
+
+
+def test_a_facet_is_what_it_was_when_it_was_set(memory: Events) -> None:
+    value = {"list": [1]}
+    with sdk.run("job") as run:
+        run.facet("custom", value)
+        value["list"].append(2)
+    sdk.flush(10)
+    assert memory[-1]["run"]["facets"]["custom"]["list"] == [1]
 
 
 def test_strict_mode_raises_what_is_otherwise_swallowed(memory: Events, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,7 +358,7 @@ def test_strict_mode_leaves_the_users_exception_in_the_foreground(
     def fail() -> None:
         run = sdk.current_run()
         assert run is not None
-        run._run_facets["broken"] = object()
+        run._run_facets = None  # type: ignore[assignment] # a fault of ours
         raise KeyError("the user's")
 
     with pytest.raises(KeyError, match="the user's"):

@@ -179,9 +179,13 @@ def run_command(*arguments: str, **environment: str) -> subprocess.CompletedProc
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without anything that configures a hub or a client."""
-    prefixes = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    """Return the environment without anything that configures a hub or a client, nor a word of pytest, which would silence the SDK.
+
+    Clients keep nothing on disk.
+    """
+    prefixes = ("LINEAGEHUB_", "LINEAGE_HUB_", "OPENLINEAGE", "OTEL_", "PYTEST_VERSION")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
+    return environment | {"LINEAGEHUB_SPOOL_SIZE": "0"}
 
 
 def is_alive(pid: int) -> bool:

@@ -6,19 +6,14 @@ What stands here is what deploy/kafka-security.md tells an operator to set.
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from lineagehub.settings import KafkaSettings
+from tests.support.certificates import make_certificate
 from tests.support.kafka import Kafka, format_node, free_ports, jars_or_skip
 
 ADMIN = "admin"
@@ -95,7 +90,7 @@ def secured_kafka_or_skip(directory: Path) -> Iterator[SecuredKafka]:
     """Start a fresh node in `directory`; stop it at the end. Skips as `kafka_or_skip` does."""
     jars_or_skip()
     port, tls_port, controller = free_ports(3)
-    keystore, ca_file = _make_certificate(directory)
+    keystore, ca_file = make_certificate(directory)
     properties = PROPERTIES.format(
         port=port,
         tls_port=tls_port,
@@ -113,30 +108,3 @@ def secured_kafka_or_skip(directory: Path) -> Iterator[SecuredKafka]:
         yield kafka
     finally:
         kafka.stop()
-
-
-def _make_certificate(directory: Path) -> tuple[Path, Path]:
-    """Make a self-signed certificate for 127.0.0.1; return the broker's key store and the file that clients trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "kafka of the tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-        .public_bytes(serialization.Encoding.PEM)
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    keystore, ca_file = directory / "broker.pem", directory / "ca.pem"
-    keystore.write_bytes(private + certificate)
-    ca_file.write_bytes(certificate)
-    return keystore, ca_file

@@ -1,32 +1,21 @@
-"""What a transport is: one way out. It is called by the client's background thread only, and may block there."""
+"""What a transport is: one way out. It is called by a delivery's sending thread only, and may block there."""
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from lineagehub_sdk import _wire
+if TYPE_CHECKING:
+    from lineagehub_sdk._config import LineageHubConfig
 
 
-@dataclass(frozen=True)
-class PreparedEvent:
-    """An event ready to go: its JSON bytes, id, record key, and when it was emitted (milliseconds since the epoch)."""
+class PreparedEvent(NamedTuple):
+    """An event ready to go: its JSON bytes (ASCII, one line), id, record key, and when it was emitted (milliseconds since the epoch)."""
 
     body: bytes
     event_id: str
     key: bytes
     timestamp_ms: int
-
-    @classmethod
-    def of(cls, event: dict[str, Any], event_id: str) -> PreparedEvent:
-        """Encode an event now, so that later changes of the caller's dict do not matter.
-
-        Raises TypeError or ValueError for what is no JSON, ValueError for what is no event.
-        """
-        body = json.dumps(event, separators=(",", ":"), allow_nan=False).encode()
-        return cls(body, event_id, _wire.lineage_key(event), time.time_ns() // 1_000_000)
 
 
 @dataclass(frozen=True)
@@ -39,6 +28,18 @@ class Refusal:
 
 class Transport(Protocol):
     """Sends batches. May be called again with the same batch: the hub recognises an event that it has."""
+
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """Return where events go, without secrets: what this transport cannot send now waits on disk, by destination.
+
+        "" for a transport that has no other side, which is never away.
+        """
+        ...
+
+    def __init__(self, config: LineageHubConfig) -> None:
+        """Raises TransportRefused for a configuration that cannot be; connects to nothing yet."""
+        ...
 
     def send(self, events: list[PreparedEvent]) -> list[Refusal]:
         """Send all events; return those that were refused for good.

@@ -11,6 +11,11 @@ from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 class ConsoleTransport:
     """Prints."""
 
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        return ""
+
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 

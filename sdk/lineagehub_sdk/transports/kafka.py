@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 
 from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._wire import Record
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 if TYPE_CHECKING:
     from lineagehub_sdk._kafka_producer import KafkaProducer
-
-Record = tuple[str, bytes | None, bytes, list[tuple[str, bytes]]]
-"""Topic, key, value, headers."""
 
 
 class Signer:
@@ -45,6 +43,10 @@ class Signer:
         """Return the record of an ExportTraceServiceRequest."""
         return self._signed(_wire.OTEL_SPANS, _wire.TRACES, None, request, event_id, timestamp_ms)
 
+    def metrics(self, request: bytes, event_id: str, timestamp_ms: int) -> Record:
+        """Return the record of an ExportMetricsServiceRequest."""
+        return self._signed(_wire.OTEL_METRICS, _wire.METRICS, None, request, event_id, timestamp_ms)
+
     def _signed(
         self, topic: str, kind: str, key: bytes | None, value: bytes, event_id: str, timestamp_ms: int
     ) -> Record:
@@ -63,6 +65,11 @@ class Signer:
 
 class KafkaTransport:
     """Lineage events, straight to Kafka."""
+
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        return config.kafka_brokers and f"kafka://{config.kafka_brokers}"
 
     def __init__(self, config: LineageHubConfig) -> None:
         """Raises TransportRefused when something is missing: the key, the namespace, the brokers or the package."""

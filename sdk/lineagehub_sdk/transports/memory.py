@@ -14,6 +14,11 @@ class MemoryTransport:
 
     events: ClassVar[list[dict[str, Any]]] = []
 
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        return ""
+
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 

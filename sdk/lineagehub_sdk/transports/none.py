@@ -9,6 +9,11 @@ from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 class NoneTransport:
     """Forgets."""
 
+    @staticmethod
+    def destination(config: LineageHubConfig) -> str:
+        """See Transport."""
+        return ""
+
     def __init__(self, config: LineageHubConfig) -> None:
         """Takes no configuration."""
 
