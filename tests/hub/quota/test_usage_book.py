@@ -38,7 +38,7 @@ def test_every_total_comes_out_as_it_went_in(seed: int) -> None:
     for _ in range(1_000):
         total = any_total(chance)
         held = largest.get(total.key)
-        is_in_force = held is None or held.counts.received <= total.counts.received
+        is_in_force = held is None or held.counts.extent <= total.counts.extent
         assert book.apply(total.key, encode(total)) is is_in_force
         if is_in_force:
             largest[total.key] = total
