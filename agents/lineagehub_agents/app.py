@@ -27,7 +27,7 @@ from lineagehub.settings import AgentsSettings, KafkaSettings, Settings
 from lineagehub_agents.agent import TopicHealth
 from lineagehub_agents.delivery.dead_letters import DeadLetters
 from lineagehub_agents.delivery.deliverer import BatchLimits, Deliverer
-from lineagehub_agents.delivery.intake import Intake
+from lineagehub_agents.delivery.intake import REST, Intake
 from lineagehub_agents.delivery.metering import Metering
 from lineagehub_agents.delivery.ranges import CommitRanges, FileRanges, Ranges
 from lineagehub_agents.delivery.records import Partition, Record, Sink
@@ -167,7 +167,9 @@ class FlowApp:
         )
 
         async def deliver_stream(stream: StreamT[bytes]) -> None:
-            intake = Intake(deliverer, agents.batch_records, agents.batch_bytes)
+            intake = Intake(
+                deliverer, agents.batch_records, agents.batch_bytes, rest=0.0 if deliverer.sink.is_eager else REST
+            )
             # `noack_take` is not in Faust's interface StreamT, and gives events, whatever its annotation says.
             taken = cast("Stream[EventT[bytes]]", stream).noack_take(TAKE_RECORDS, within=agents.batch_seconds)
             async with asyncio.TaskGroup() as tasks:

@@ -49,6 +49,7 @@ class TokenSink:
     """Keeps what it is given, once a token."""
 
     maximum_records = LARGE_ENOUGH
+    is_eager = True
 
     def __init__(self) -> None:
         self.by_token: dict[str, list[str]] = {}

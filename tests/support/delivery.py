@@ -248,6 +248,7 @@ class RecordingSink:
         self._commit = commit
         self._judges_each = judges_each
         self.maximum_records = maximum_records
+        self.is_eager = True
 
     async def start(self) -> None:
         """See Sink."""

@@ -99,6 +99,8 @@ class Sink(Protocol):
 
     maximum_records: int
     """Largest batch it takes."""
+    is_eager: bool
+    """Whether nothing is saved by more records in a batch: then none waits for others."""
 
     async def start(self) -> None:
         """Open what it needs. Does not fail when the other side is away."""

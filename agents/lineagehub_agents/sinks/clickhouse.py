@@ -15,6 +15,7 @@ class ClickHouseSink:
     """Writes batches into one landing table."""
 
     maximum_records = 10_000
+    is_eager = False
 
     def __init__(self, clickhouse: ClickHouse, table: LandingTable) -> None:
         self._clickhouse = clickhouse

@@ -32,6 +32,7 @@ class UsageSink:
     """Adds deltas to totals."""
 
     maximum_records = 10_000
+    is_eager = True
 
     def __init__(
         self,

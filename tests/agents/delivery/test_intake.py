@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from lineagehub_agents.delivery.intake import Intake
+from lineagehub_agents.delivery.intake import FEW_RECORDS, Intake
 from lineagehub_agents.delivery.records import Partition, Record
 
 from tests.support.waiting import wait_until_async
@@ -68,6 +68,43 @@ async def test_records_of_two_generations_are_never_delivered_together() -> None
     async with running(intake):
         await given(delivery, 2)
     assert delivery.given == [([1], 1), ([1, 2], 2)]
+
+
+async def delivered_in(seconds: float, intake: Intake, delivery: Delivery, clock: list[float]) -> None:
+    """Have the first record delivered, which takes so many seconds of the intake's clock."""
+    await intake.take_in(records(1), 1, backlog=False)
+    await given(delivery, 1)
+    clock[0] += seconds
+    delivery.may_end.release()
+
+
+async def test_after_a_delivery_of_few_records_the_next_waits_for_more_in_proportion_to_what_it_took() -> None:
+    delivery, clock = Delivery(), [100.0]
+    intake = Intake(delivery, 100, 100, rest=3.0, clock=lambda: clock[0])
+    async with running(intake):
+        await delivered_in(0.1, intake, delivery, clock)
+        for offset in (2, 3):
+            await intake.take_in(records(offset), 1, backlog=False)
+            for _ in range(10):
+                await asyncio.sleep(0)
+        await given(delivery, 2)
+    assert delivery.given == [([1], 1), ([2, 3], 1)]
+
+
+async def test_nobody_rests_while_there_is_enough_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lineagehub_agents.delivery.intake.LONGEST_REST_SECONDS", 3_600.0)
+    delivery, clock = Delivery(), [100.0]
+    intake = Intake(delivery, 10_000, 10_000, rest=3.0, clock=lambda: clock[0])
+    many = [list(range(first, first + FEW_RECORDS)) for first in (2, 2 + FEW_RECORDS)]
+    async with running(intake):
+        await delivered_in(1_000.0, intake, delivery, clock)
+        for offsets in many:
+            await intake.take_in(records(*offsets), 1, backlog=False)
+            await given(delivery, len(delivery.given) + 1)
+            delivery.may_end.release()
+    assert [offsets for offsets, _ in delivery.given] == [[1], *many], (
+        "neither when many came meanwhile, nor after many"
+    )
 
 
 @pytest.mark.parametrize("last", [{"offsets": (3, 4), "backlog": True}, {"offsets": (3,), "backlog": False}])

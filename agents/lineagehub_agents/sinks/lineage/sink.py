@@ -23,6 +23,7 @@ class LineageSink:
     """Writes batches of OpenLineage events."""
 
     maximum_records = 10_000
+    is_eager = False
 
     def __init__(self, clickhouse: ClickHouse) -> None:
         self._clickhouse = clickhouse

@@ -64,6 +64,7 @@ class MarquezSink:
     """Forwards lineage events to Marquez. One an agent process; partitions share its lanes."""
 
     maximum_records = 1_000
+    is_eager = True
 
     def __init__(
         self, settings: Settings, patience_seconds: float = PATIENCE_SECONDS, settle_seconds: float = SETTLE_SECONDS
