@@ -35,7 +35,9 @@ ROOT_VARIABLE = "OPENLINEAGE_ROOT_PARENT_ID"
 VERSION = "1"
 LONGEST_HEADER = 4096
 """Characters of lineagehub-run; a longer one is none of ours."""
-_CARRIED = {name.lower() for name in (RUN_HEADER, TRACE_HEADER, "tracestate", RUN_VARIABLE, PARENT_VARIABLE, ROOT_VARIABLE)}
+_CARRIED = {
+    name.lower() for name in (RUN_HEADER, TRACE_HEADER, "tracestate", RUN_VARIABLE, PARENT_VARIABLE, ROOT_VARIABLE)
+}
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 

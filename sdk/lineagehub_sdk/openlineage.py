@@ -59,7 +59,10 @@ class LineageHubTransport(Transport):
         self._client = Client(resolve(config.arguments))
 
     def emit(self, event: Event) -> None:
-        """Send an event, or have it written to disk: at once while the hub is known to be away, else after SEND_SECONDS at most."""
+        """Send an event, or have it written to disk: at once while the hub is known to be away, else after SEND_SECONDS.
+
+        Returns after 3 s at most, then without either, where there is no spool.
+        """
         with never_raise("emitting an event"):
             is_away = self._client.pending > 0 and self._client.away
             self._client.emit(to_dict(event))

@@ -87,7 +87,9 @@ def test_an_event_of_a_forked_child_that_ends_at_once_is_sent_or_on_disk(spoolin
     assert (spooling.hub.names, spooling.waiting()) == ((["task"], 0) if is_there else ([], 1))
 
 
-def test_a_hub_that_is_known_to_be_away_is_not_waited_for(hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hub_that_is_known_to_be_away_is_not_waited_for(
+    hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("LINEAGEHUB_SPOOL_SIZE", "0")
     hub_double.absent = True
     client = OpenLineageClient(config={"transport": {"type": TYPE, "hub_endpoint": hub_double.url}})
