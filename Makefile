@@ -20,7 +20,7 @@ check: setup lint types imports test ## What CI runs first.
 test-real: setup ## Run the end-to-end tests against Apache Kafka (Java 17 and Maven), embedded ClickHouse.
 	$(BIN)/pytest tests/real
 
-clients: setup ## Install openlineage-java, Spark, dbt and Airflow for test-real, each apart (Java 17 and Maven; a minute or two, once).
+clients: setup ## Install openlineage-java, Spark, dbt, Airflow, Dagster and Prefect for test-real, each apart (Java 17 and Maven; a minute or two, once).
 	@$(BIN)/python -m tests.support.clients
 
 collector: ## Build the OpenTelemetry Collector and telemetrygen for test-real (Go, five minutes, once): eval "$$(make -s collector)"

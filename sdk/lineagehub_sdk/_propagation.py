@@ -29,9 +29,15 @@ R = TypeVar("R")
 
 RUN_HEADER = "lineagehub-run"
 TRACE_HEADER = "traceparent"
+RUN_VARIABLE = "LINEAGEHUB_RUN"
+PARENT_VARIABLE = "OPENLINEAGE_PARENT_ID"
+ROOT_VARIABLE = "OPENLINEAGE_ROOT_PARENT_ID"
 VERSION = "1"
 LONGEST_HEADER = 4096
 """Characters of lineagehub-run; a longer one is none of ours."""
+_CARRIED = {
+    name.lower() for name in (RUN_HEADER, TRACE_HEADER, "tracestate", RUN_VARIABLE, PARENT_VARIABLE, ROOT_VARIABLE)
+}
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
 
@@ -121,15 +127,12 @@ def child_environment(environment: Mapping[str, str] | None = None) -> dict[str,
     made = dict(os.environ if environment is None else environment)
     with never_raise("making a child's environment"):
         headers = inject()
-        for header, variable in ((RUN_HEADER, "LINEAGEHUB_RUN"), (TRACE_HEADER, "TRACEPARENT")):
+        for header, variable in ((RUN_HEADER, RUN_VARIABLE), (TRACE_HEADER, "TRACEPARENT")):
             if header in headers:
                 made[variable] = headers[header]
         current = CURRENT.get()
         if current is not None:
-            for variable, run in (
-                ("OPENLINEAGE_PARENT_ID", current.identity),
-                ("OPENLINEAGE_ROOT_PARENT_ID", current.root_identity),
-            ):
+            for variable, run in ((PARENT_VARIABLE, current.identity), (ROOT_VARIABLE, current.root_identity)):
                 # Its readers split at slashes, and know no escape.
                 if "/" not in run.namespace + run.job_name:
                     made[variable] = f"{run.namespace}/{run.job_name}/{run.run_id}"
@@ -141,8 +144,9 @@ def child_environment(environment: Mapping[str, str] | None = None) -> dict[str,
 def extract(headers: Mapping[str, Any]) -> Extracted:
     """Read `lineagehub-run` and `traceparent`; runs inside of `with extract(headers):` are part of the run that they name.
 
-    Names are found in any case, values may be bytes. Never raises: what is malformed is logged once, and left out; without the
-    headers the `with` does nothing.
+    The variables of `child_environment` will do, too: `extract({"OPENLINEAGE_PARENT_ID": "namespace/job/run id"})` is how a run of an
+    orchestrator is named, with OPENLINEAGE_ROOT_PARENT_ID where that one is part of another. Names are found in any case, values may be
+    bytes. Never raises: what is malformed is logged once, and left out; without any of them the `with` does nothing.
     """
     run: RemoteRun | None = None
     carrier: dict[str, str] = {}
@@ -150,9 +154,9 @@ def extract(headers: Mapping[str, Any]) -> Extracted:
         carrier = {
             str(name).lower(): value.decode("latin-1") if isinstance(value, bytes) else str(value)
             for name, value in headers.items()
-            if str(name).lower() in (RUN_HEADER, TRACE_HEADER, "tracestate")
+            if str(name).lower() in _CARRIED
         }
-        run = _read(carrier.get(RUN_HEADER), carrier.get(TRACE_HEADER), RUN_HEADER)
+        run = _named_by(carrier)
     return Extracted(run, carrier)
 
 
@@ -175,15 +179,7 @@ def in_context(function: Callable[P, R]) -> Callable[P, R]:
 def from_environment() -> RemoteRun | None:
     """Return the run that started this process, if its environment names one: LINEAGEHUB_RUN, else OPENLINEAGE_PARENT_ID."""
     with never_raise("reading the run of the environment"):
-        trace = os.environ.get("TRACEPARENT")
-        if text := os.environ.get("LINEAGEHUB_RUN"):
-            return _read(text, trace, "LINEAGEHUB_RUN")
-        if text := os.environ.get("OPENLINEAGE_PARENT_ID"):
-            parent = _openlineage_identity(text, "OPENLINEAGE_PARENT_ID")
-            root = os.environ.get("OPENLINEAGE_ROOT_PARENT_ID")
-            if parent is not None:
-                named = _openlineage_identity(root, "OPENLINEAGE_ROOT_PARENT_ID") if root else None
-                return RemoteRun(parent, named or parent, _ids(trace))
+        return _named_by({name.lower(): value for name, value in os.environ.items()})
     return None
 
 
@@ -201,11 +197,22 @@ def _written(run: Ancestor) -> str:
     return ";".join(fields)
 
 
-def _read(text: str | None, trace: str | None, where: str) -> RemoteRun | None:
+def _named_by(carrier: Mapping[str, str]) -> RemoteRun | None:
+    """Return the run that headers or variables name, the SDK's before OpenLineage's. `carrier`: by name in lower case."""
+    trace = carrier.get(TRACE_HEADER)
+    for name in (RUN_HEADER, RUN_VARIABLE):
+        if text := carrier.get(name.lower()):
+            return _read(text, trace, name)
+    parent, root = (
+        _openlineage_identity(text, name) if (text := carrier.get(name.lower())) else None
+        for name in (PARENT_VARIABLE, ROOT_VARIABLE)
+    )
+    return RemoteRun(parent, root or parent, _ids(trace)) if parent is not None else None
+
+
+def _read(text: str, trace: str | None, where: str) -> RemoteRun | None:
     from urllib.parse import unquote
 
-    if not text:
-        return None
     version, *fields = text.strip().split(";")
     if len(text) <= LONGEST_HEADER and version == VERSION and len(fields) >= 6:
         parent, root = (_identity(*(unquote(field) for field in fields[start : start + 3])) for start in (0, 3))

@@ -1,6 +1,7 @@
 """A transport of openlineage-python, so that Airflow, dbt and every other user of that client send through this SDK.
 
-Signed to Kafka, or over HTTP; in batches, by the background threads, with the spool.
+Signed to Kafka, or over HTTP, with the spool. Each event is sent, or safe on disk, before `emit` returns, as that client's users expect:
+Airflow's provider emits in a forked child that ends by os._exit at once, past every hook.
 
     OPENLINEAGE__TRANSPORT__TYPE=lineagehub_sdk.openlineage.LineageHubTransport     or in openlineage.yml:
 
@@ -30,6 +31,8 @@ except ImportError as error:
 if TYPE_CHECKING:
     from openlineage.client.client import Event
 
+SEND_SECONDS = 2.0
+"""How long `emit` waits for the hub; then the event goes to disk."""
 LONGEST_CLOSE_SECONDS = 600.0
 """What openlineage-python means by waiting without an end."""
 
@@ -47,7 +50,7 @@ class LineageHubTransportConfig(Config):
 
 
 class LineageHubTransport(Transport):
-    """Emits through a client of its own. Never blocks, never raises."""
+    """Emits through a client of its own. Never raises."""
 
     kind = "lineagehub"
     config_class = LineageHubTransportConfig
@@ -56,9 +59,16 @@ class LineageHubTransport(Transport):
         self._client = Client(resolve(config.arguments))
 
     def emit(self, event: Event) -> None:
-        """Queue an event."""
+        """Send an event, or have it written to disk: at once while the hub is known to be away, else after SEND_SECONDS.
+
+        Returns after 3 s at most, then without either, where there is no spool.
+        """
         with never_raise("emitting an event"):
+            is_away = self._client.pending > 0 and self._client.away
             self._client.emit(to_dict(event))
+            if not is_away:
+                self._client.flush(SEND_SECONDS, patient=False)
+            self._client.park(CLOSE_SECONDS)
 
     def close(self, timeout: float = -1) -> bool:
         """Wait until everything is sent or safe on disk, at most `timeout` seconds; return whether nothing would be lost."""

@@ -1,18 +1,24 @@
-"""The SDK's pages: their Python runs, one block after the other, and their commands are ones that there are."""
+"""The SDK's pages: their Python runs, one block after the other, and their commands are ones that there are.
+
+Of the pages about other tools only what can be told without the tool; tests/real/clients/test_sdk_pages.py runs them.
+"""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
 import tomllib
 from pathlib import Path
 
+import lineagehub_sdk
 import pytest
 from lineagehub_sdk._config_fields import FIELDS
 from lineagehub_sdk.cli import COMMANDS, parser_of
 
 from tests.support.pages import blocks_of, run_cells
+from tests.support.sdk_pages import TOOL_PAGES
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "sdk" / "README.md"
@@ -44,10 +50,29 @@ def test_every_command_line_of_a_page_is_one_that_there_is(page: Path) -> None:
         assert not unknown, (name, words)
 
 
-@pytest.mark.parametrize("page", [README, *PAGES], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [README, *PAGES, *TOOL_PAGES.values()], ids=lambda page: page.name)
 def test_every_file_that_a_page_links_is_there(page: Path) -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", TOOL_PAGES.values(), ids=lambda page: page.name)
+def test_a_page_about_a_tool_has_one_program_which_imports_what_there_is_and_names_variables_that_there_are(
+    page: Path,
+) -> None:
+    [program] = blocks_of(page, "python")
+    imports = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.ImportFrom)]
+    [names] = [[name.name for name in node.names] for node in imports if node.module == "lineagehub_sdk"]
+    assert set(names) <= set(lineagehub_sdk.__all__)
+    variables = {name for fields, _ in FIELDS.values() for name in fields} | {"LINEAGEHUB_RUN"}
+    assert set(re.findall(r"LINEAGEHUB_[A-Z_]+", page.read_text())) <= variables
+    assert f"(docs/{page.name})" in README.read_text()
+
+
+def test_every_page_is_run_or_read_by_a_test() -> None:
+    assert {page.name for page in (*PAGES, *TOOL_PAGES.values())} == {
+        page.name for page in PAGES[0].parent.glob("*.md")
+    }
 
 
 def test_the_file_of_the_notebooks_page_holds_fields_that_there_are() -> None:

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -279,6 +280,17 @@ def test_events_of_a_job_are_what_openlineage_asks_for(terminal: Terminal, hub: 
     assert terminal.run(*words, "--dry-run", "--quiet") == 0
     assert [json.loads(line)["eventType"] for line in terminal.out.splitlines()] == ["START", "COMPLETE"]
     assert len(hub.events) == 2
+
+
+@pytest.mark.parametrize("is_part", [True, False])
+def test_events_of_a_job_are_part_of_the_run_that_the_environment_names(
+    is_part: bool, terminal: Terminal, hub: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if is_part:
+        monkeypatch.setenv("OPENLINEAGE_PARENT_ID", f"airflow/shop.publish/{uuid.UUID(int=1)}")
+    assert terminal.run("create-job-events", "--job-name", "copy") == 0, terminal.err
+    parents = [event["run"]["facets"].get("parent", {}).get("job", {}).get("name") for event in hub.events]
+    assert parents == (["shop.publish"] * 2 if is_part else [None, None])
 
 
 def test_options_of_all_commands_may_stand_before_the_command(terminal: Terminal, hub: HubDouble) -> None:

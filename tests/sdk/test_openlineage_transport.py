@@ -60,3 +60,47 @@ def test_an_unknown_field_costs_no_event(hub_double: HubDouble) -> None:
     client.emit(_event("job"))
     assert client.close(20)
     assert hub_double.names == ["job"]
+
+
+LIKE_AIRFLOW = """
+import os, sys
+child = os.fork()
+if not child:
+    try:
+        # As Airflow's provider does: a client, one event, the end.
+        from openlineage.client import OpenLineageClient
+        from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+        run = Run(runId="00000000-0000-0000-0000-000000000001")
+        OpenLineageClient().emit(
+            RunEvent(eventTime="2026-11-26T10:00:00Z", run=run, job=Job("n", "task"), eventType=RunState.START, producer="https://p")
+        )
+    finally:
+        os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_an_event_of_a_forked_child_that_ends_at_once_is_sent_or_on_disk(spooling: Spooling, is_there: bool) -> None:
+    spooling.hub.absent = not is_there
+    spooling.run(LIKE_AIRFLOW, OPENLINEAGE__TRANSPORT__TYPE=TYPE)
+    assert (spooling.hub.names, spooling.waiting()) == ((["task"], 0) if is_there else ([], 1))
+
+
+def test_a_hub_that_is_known_to_be_away_is_not_waited_for(
+    hub_double: HubDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINEAGEHUB_SPOOL_SIZE", "0")
+    hub_double.absent = True
+    client = OpenLineageClient(config={"transport": {"type": TYPE, "hub_endpoint": hub_double.url}})
+    sdk_client = client.transport._client  # type: ignore[attr-defined]
+    client.emit(_event("first"))
+    waits = []
+    monkeypatch.setattr(sdk_client, "flush", lambda *arguments, **options: waits.append(arguments))
+    client.emit(_event("second"))
+    assert waits == []
+    assert sdk_client.in_memory == 2
+    hub_double.absent = False
+    monkeypatch.undo()
+    assert client.close(20)
+    assert hub_double.names == ["first", "second"]

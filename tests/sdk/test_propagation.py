@@ -150,6 +150,30 @@ def test_openlineages_own_variables_name_the_parent_too() -> None:
     assert (parent["root"]["run"]["runId"], parent["root"]["job"]["name"]) == (ROOT, "dag")
 
 
+def test_the_variables_may_be_extracted_too(memory: Events) -> None:
+    named = {"OPENLINEAGE_PARENT_ID": f"airflow/dag.task/{PARENT}", "OPENLINEAGE_ROOT_PARENT_ID": f"airflow/dag/{ROOT}"}
+    with sdk.extract(named), sdk.run("of_a_task"):
+        pass
+    with sdk.extract({"OPENLINEAGE_PARENT_ID": f"dagster/daily/{PARENT}"}), sdk.run("alone"):
+        pass
+    with sdk.run("parent") as parent:
+        environment = sdk.child_environment({})
+    with sdk.extract(environment), sdk.run("child"):
+        pass
+    of_a_task, alone, child = (_run_facets(memory, job)["parent"] for job in ("of_a_task", "alone", "child"))
+    assert (of_a_task["run"]["runId"], of_a_task["job"]) == (PARENT, {"namespace": "airflow", "name": "dag.task"})
+    assert (of_a_task["root"]["run"]["runId"], of_a_task["root"]["job"]["name"]) == (ROOT, "dag")
+    assert alone["run"]["runId"] == alone["root"]["run"]["runId"] == PARENT
+    assert child["run"]["runId"] == parent.run_id
+
+
+@pytest.mark.parametrize("text", ["", "a/b", f"a/{PARENT}", f"/b/{PARENT}", 7, None])
+def test_a_malformed_parent_is_ignored(text: Any, memory: Events) -> None:
+    with sdk.extract({"OPENLINEAGE_PARENT_ID": text, "OPENLINEAGE_ROOT_PARENT_ID": text}), sdk.run("job"):
+        pass
+    assert "parent" not in _run_facets(memory, "job")
+
+
 def test_a_name_with_a_slash_is_not_told_to_those_who_split_at_slashes(memory: Events) -> None:
     with sdk.run("a/b"):
         environment = sdk.child_environment({"OPENLINEAGE_PARENT_ID": "another's"})

@@ -1,4 +1,4 @@
-"""The foreign OpenLineage clients of tests/real/clients, each in an environment of its own, as its users install it.
+"""The foreign OpenLineage clients of tests/real/clients, and the tools of the SDK's pages, each installed apart, as its users do.
 
 A client's folder pins what it needs: `requirements.txt` makes a virtual environment, `pom.xml` a folder of jars. Both are kept in the
 user's cache, under the hash of that file. `make clients` prepares them all; the tests only look for them, and where one is missing they

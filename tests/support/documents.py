@@ -12,9 +12,13 @@ ROOT = Path(__file__).parents[2]
 
 def exports(document: str, section: str, actual: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that a section exports, with the documented addresses and keys replaced by the `actual` ones."""
-    lines = _example(document, section, "sh", actual).splitlines()
-    words = [word for line in lines if line.startswith("export ") for word in shlex.split(line)[1:]]
-    return dict(word.split("=", 1) for word in words)
+    return exported_variables(_example(document, section, "sh", actual))
+
+
+def exported_variables(shell: str) -> dict[str, str]:
+    """Return the variables that lines of shell export."""
+    lines = [line for line in shell.splitlines() if line.startswith("export ")]
+    return dict(word.split("=", 1) for line in lines for word in shlex.split(line)[1:])
 
 
 def yaml_file(document: str, section: str, actual: Mapping[str, str]) -> str:

@@ -11,6 +11,7 @@ from lineagehub_sdk import _clock
 from lineagehub_sdk._client import configure as configure_sdk
 from lineagehub_sdk._datasets import to_openlineage
 from lineagehub_sdk._events import documentation_facet, run_event, tags_facet
+from lineagehub_sdk._propagation import from_environment
 from lineagehub_sdk.cli._arguments import CommandParser
 from lineagehub_sdk.cli._failures import UsageFailure
 from lineagehub_sdk.cli._hub import send_events
@@ -39,12 +40,13 @@ def run(options: argparse.Namespace) -> int:
     run_id = _run_id(options.run_id)
     facets = {"tags": tags_facet(dict(map(_tag, options.tag)))} if options.tag else {}
     facets |= {"documentation": documentation_facet(options.description)} if options.description else {}
+    parent = from_environment()
     namespace = options.job_namespace or configure_sdk().job_namespace
     events = [
         run_event(
             event_type=event_type,
             run_id=run_id,
-            run_facets={},
+            run_facets={"parent": parent.as_parent()} if parent is not None else {},
             job_namespace=namespace,
             job_name=options.job_name,
             job_facets=facets,

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.support.client_events import all_is_taken, column_edges, dataset_node, datasets_of, run_of
-from tests.support.clients import CLIENTS, jars, virtual_environment
+from tests.support.clients import CLIENTS
 from tests.support.documents import properties_file
-from tests.support.hub import Hub, clean_environment
+from tests.support.hub import Hub
+from tests.support.spark import submit
 
 pytestmark = pytest.mark.timeout(400)
 
 PRODUCER = "/integration/spark"
 JOB = CLIENTS / "spark" / "join_orders.py"
-RUN_SECONDS = 120
 COUNTRIES_TABLE = "spark-warehouse/countries"
 
 ORDERS = "order_id,country,amount\n1,DE,10.5\n2,US,20\n3,US,-1\n"
@@ -28,7 +27,7 @@ def test_it_needs_url_and_key_and_its_join_is_in_the_graph_and_in_the_columns(hu
     (tmp_path / "countries.csv").write_text(COUNTRIES)
     actual = {"http://127.0.0.1:8080": hub.url, "lh_dev_…": hub.api_key}
     with all_is_taken(hub, PRODUCER):
-        _submit(tmp_path, properties_file("docs/clients.md", "openlineage-spark", actual))
+        submit(JOB, tmp_path, properties_file("docs/clients.md", "openlineage-spark", actual), "--name=sales")
 
     application = run_of(hub, PRODUCER, "sales")
     join_name = f"sales.adaptive_spark_plan.{tmp_path.name}_sales"
@@ -63,29 +62,3 @@ def _columns(folder: Path) -> dict[str, set[tuple[str, str, str]]]:
             (orders, "amount", "INDIRECT"),
         },
     }
-
-
-def _submit(folder: Path, properties: str) -> None:
-    environment = virtual_environment("spark")
-    [spark] = environment.glob("lib/python*/site-packages/pyspark")
-    [listener] = jars("spark").glob("openlineage-spark_*.jar")
-    # On this machine alone, and without the page that Spark shows of each application.
-    here = "spark.driver.bindAddress 127.0.0.1\nspark.ui.enabled false\n"
-    defaults = folder / "spark-defaults.conf"
-    defaults.write_text(properties + here)
-    variables = {
-        "SPARK_HOME": str(spark),
-        "PYSPARK_PYTHON": str(environment / "bin" / "python"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
-    }
-    options = ["--master=local[1]", "--name=sales", f"--jars={listener}", f"--properties-file={defaults}"]
-    result = subprocess.run(
-        [str(spark / "bin" / "spark-submit"), *options, str(JOB), str(folder)],
-        env=clean_environment() | variables,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=RUN_SECONDS,
-    )
-    assert result.returncode == 0, result.stderr[-4000:]
-    assert "Could not emit lineage" not in result.stderr, result.stderr
