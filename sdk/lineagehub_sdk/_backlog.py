@@ -74,17 +74,22 @@ class Backlog:
         """Where events wait on disk, if they may."""
         return self._spool.path if self._spool is not None else None
 
-    def open_spool(self) -> None:
-        """Find out whether there is a spool. Imports modules, touches no file."""
-        if self._spool is None and self.has_spool:
-            try:
-                from lineagehub_sdk._spool import spool_of
+    def find_spool(self) -> Spool | None:
+        """Return the spool that there is to be, if any. Imports modules, touches no file and nothing here."""
+        if not self.has_spool:
+            return None
+        try:
+            from lineagehub_sdk._spool import spool_of
+        except ImportError:
+            # A system without flock.
+            return None
+        return spool_of(self._config, self._name)
 
-                self._spool = spool_of(self._config, self._name)
-            except ImportError:
-                # A system without flock.
-                pass
-            self.has_spool = self._spool is not None
+    def use_spool(self, found: Spool | None) -> None:
+        """Keep what waits there, unless there is a spool already."""
+        if self._spool is None:
+            self._spool = found
+            self.has_spool = found is not None
 
     def take_spool(self) -> Spool | None:
         """Return the spool and have none, until it is opened again."""
@@ -105,7 +110,8 @@ class Backlog:
 
     def write(self) -> None:
         """Write to disk what is in memory, as far as there is room."""
-        self.open_spool()
+        if self._spool is None:
+            self.use_spool(self.find_spool())
         if self._spool is None:
             return
         # What is being sent comes first: it is the oldest. If its attempt succeeds after all, it is skipped.

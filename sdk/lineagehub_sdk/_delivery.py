@@ -81,7 +81,7 @@ class Delivery:
     def put(self, taken: Taken) -> None:
         """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue."""
         queue = self._queue
-        if len(queue) + self._backlog.in_memory >= self._limit:
+        if len(queue) + self._encoding + self._backlog.in_memory >= self._limit:
             self._drop(1)
             return
         queue.append(taken)
@@ -259,8 +259,12 @@ class Delivery:
     # The sender
 
     def _send(self) -> None:
-        with never_raise("opening the spool", strict=False), importing, self._changed:
-            self._backlog.open_spool()
+        with never_raise("opening the spool", strict=False):
+            # One lock after the other: whoever forks within `_changed` waits for `importing`.
+            with importing:
+                found = self._backlog.find_spool()
+            with self._changed:
+                self._backlog.use_spool(found)
         while True:
             with self._changed:
                 while not (self._may_end() or self._may_send()):
@@ -269,6 +273,8 @@ class Delivery:
                     transport, self._transport = self._transport, None
                     spool = self._backlog.take_spool()
                     self._sender = None
+                    # Who flushes waits for nothing any more.
+                    self._changed.notify_all()
                     break
                 events, source = self._next_batch()
             if events:
