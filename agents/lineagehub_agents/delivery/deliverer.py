@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
@@ -37,6 +37,7 @@ from lineagehub_agents.delivery.records import (
 )
 from lineagehub_agents.delivery.refusals import Refusals
 from lineagehub_agents.delivery.retrying import AssignmentLost, Stuck, retry_in_place
+from lineagehub_agents.delivery.side_by_side import all_of
 from lineagehub_agents.delivery.state import DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -204,7 +205,7 @@ class Deliverer:
         self, partition: Partition, batch: RawBatch, assigned: _Assigned, diverts: Diverts | None
     ) -> CheckedBatch:
         judged = judge(batch.records, self.processor, batch.replayed or BatchRange(batch.first, batch.last), diverts)
-        await _all_of(self._dead_letter(record, rejection, assigned) for record, rejection in judged.rejected)
+        await all_of(self._dead_letter(record, rejection, assigned) for record, rejection in judged.rejected)
         return CheckedBatch(
             partition,
             BatchRange(batch.first, batch.last, frozenset(judged.excluded), frozenset(judged.diverted)),
@@ -227,7 +228,7 @@ class Deliverer:
         if self.metering is None:
             return
         divert = self.metering.divert
-        await _all_of(
+        await all_of(
             self._retry(functools.partial(divert, left), checked.partition, assigned)
             for left in checked.left_out
             if left.record.offset in checked.range.diverted
@@ -317,10 +318,3 @@ class Deliverer:
             )
         finally:
             self.state.faults.pop(partition, None)
-
-
-async def _all_of(works: Iterable[Coroutine[None, None, None]]) -> None:
-    """Await all side by side; once all have ended, raise the first error, if any."""
-    for outcome in await asyncio.gather(*works, return_exceptions=True):
-        if isinstance(outcome, BaseException):
-            raise outcome

@@ -5,7 +5,6 @@ Only records that came straight to Kafka are diverted: what the web signed it le
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from lineagehub.telemetry.sparing import Sparing
 from lineagehub_agents.delivery.checked_batch import LeftOut
 from lineagehub_agents.delivery.metering import Diverts
 from lineagehub_agents.delivery.records import CheckedRecord
+from lineagehub_agents.delivery.side_by_side import all_of
 
 log = structlog.get_logger(__name__)
 
@@ -99,12 +99,6 @@ class KafkaMetering:
         sends = [
             self._producer.send(self._topics.deltas, encode(delta), key=delta.namespace.encode()) for delta in deltas
         ]
-        await (sends[0] if len(sends) == 1 else _all_of(sends))
+        await (sends[0] if len(sends) == 1 else all_of(sends))
         for delta in deltas:
             self._quota.note_written(delta.namespace, delta.day, delta.place, delta.last, delta.counts.charged)
-
-
-async def _all_of(sends: Sequence[object]) -> None:
-    for outcome in await asyncio.gather(*sends, return_exceptions=True):  # type: ignore[call-overload]
-        if isinstance(outcome, BaseException):
-            raise outcome
