@@ -67,7 +67,7 @@ def create_app(settings: Settings, parts: Parts) -> web.Application:
     application[BODIES] = Bodies(
         settings.web.in_flight_bytes, settings.web.body_timeout_seconds, metrics.in_flight_bytes
     )
-    door = QuotaDoor(parts.quota)
+    door = QuotaDoor(parts.quota, parts.now_ms)
     application[RECORDS] = RecordWriter(parts.producer, parts.sealer, settings.kafka, metrics, door)
     application[ACTION_RATES] = ActionRates(parts.replicas.count)
     application[LARGE_REQUESTS] = asyncio.Semaphore(LARGE_AT_ONCE)

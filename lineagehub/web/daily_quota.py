@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import time
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 
@@ -27,7 +26,7 @@ DAY_SECONDS = DAY_MS // 1000
 class QuotaDoor:
     """Decides for one web process. `now_ms`: milliseconds since the epoch."""
 
-    def __init__(self, quota: DailyQuota, now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000) -> None:
+    def __init__(self, quota: DailyQuota, now_ms: Callable[[], int]) -> None:
         self._quota = quota
         self._now_ms = now_ms
 

@@ -6,6 +6,8 @@ Parts are made by serve.py (or a test), handed to create_app, and read by handle
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -27,6 +29,10 @@ from lineagehub.settings import Settings
 from lineagehub.store.client import ClickHouse
 from lineagehub.telemetry.metrics import Metrics
 from lineagehub.web.problems import Problem
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Parts:
     quota: DailyQuota
     people: People | None = None
     """None where no OpenID issuer is set."""
+    now_ms: Callable[[], int] = _now_ms
+    """The clock by which the web tells the day: milliseconds since the epoch."""
 
 
 SETTINGS = web.AppKey("settings", Settings)

@@ -67,17 +67,17 @@ async def read_usage(request: web.Request) -> web.Response:
     with refusing():
         namespace = manager_of_namespaces(request).live(target_namespace(request))
     query = read_query(request, UsageQuery)
-    quota = request.app[PARTS].quota
+    parts = request.app[PARTS]
+    quota, today = parts.quota, datetime.fromtimestamp(parts.now_ms() / 1000, UTC).date()
     limit = quota.limit_of(namespace.name).soft
     days = [
         _day(day, quota.book.of_day(namespace.name, day.isoformat()), limit)
-        for day in _days(query, namespace.created_at.date())
+        for day in _days(query, namespace.created_at.date(), today)
     ]
     return model_answer(UsageReport(namespace=namespace.name, is_complete=quota.is_known(), days=days))
 
 
-def _days(query: UsageQuery, first: date) -> list[date]:
-    today = datetime.now(UTC).date()
+def _days(query: UsageQuery, first: date, today: date) -> list[date]:
     until = query.until or max(today, query.since or today)
     since = query.since or min(today, until)
     if since > until:

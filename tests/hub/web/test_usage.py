@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -20,26 +22,44 @@ from tests.hub.web.running import READY_SECONDS, RunningWeb
 from tests.hub.web.samples import run_event, trace_json
 from tests.support.waiting import wait_until_async
 
-TODAY = datetime.now(UTC).date().isoformat()
 INGEST = "/api/v1/lineage/ingest"
 
 
-def total(counts: Counts, signal: Signal = Signal.LINEAGE, day: str = TODAY) -> UsageTotal:
+@pytest.fixture
+async def now(web: RunningWeb) -> datetime:
+    """The time of these webs, which stands still, so that no midnight passes between two requests: when team-a was made."""
+    async with web.client.get("/api/v1/namespaces/team-a", headers=web.headers("owner")) as answer:
+        return datetime.fromisoformat((await answer.json())["created_at"])
+
+
+def total(now: datetime, counts: Counts, signal: Signal = Signal.LINEAGE, days_ago: int = 0) -> UsageTotal:
     """Return what the quota agent says of team-a."""
-    as_of = int(datetime.now(UTC).timestamp() * 1000)
+    as_of = int(now.timestamp() * 1000)
     counted = {"events:0": CountedTo(9, as_of)}
-    return UsageTotal("team-a", day, signal, counts, counted, as_of, 10_000_000, Verdict.WITHIN)
+    return UsageTotal("team-a", day(now, days_ago), signal, counts, counted, as_of, 10_000_000, Verdict.WITHIN)
+
+
+def day(now: datetime, days_ago: int = 0) -> str:
+    """Return a day as usage names it."""
+    return (now - timedelta(days_ago)).date().isoformat()
+
+
+@contextlib.asynccontextmanager
+async def standing_still(web: RunningWeb, now: datetime, **other_parts: Any) -> AsyncIterator[RunningWeb]:
+    """Run a web beside the session's, whose clock stands at `now`."""
+    parts = dataclasses.replace(web.parts, now_ms=lambda: int(now.timestamp() * 1000), **other_parts)
+    async with listening(create_app(web.settings, parts), web.settings) as url:
+        yield dataclasses.replace(web, url=url, parts=parts)
 
 
 @pytest.fixture
-async def limited(web: RunningWeb) -> AsyncIterator[RunningWeb]:
+async def limited(web: RunningWeb, now: datetime) -> AsyncIterator[RunningWeb]:
     """A web where team-a has used 995 of 1,000 events."""
     book = UsageBook()
-    book.put(total(Counts(stored=990, dead_lettered=5, duplicate=77, over_quota=3)))
+    book.put(total(now, Counts(stored=990, dead_lettered=5, duplicate=77, over_quota=3)))
     quota = DailyQuota(book, lambda _: DayLimit(1_000, 1_000), lambda: True)
-    parts = dataclasses.replace(web.parts, quota=quota)
-    async with listening(create_app(web.settings, parts), web.settings) as url:
-        yield dataclasses.replace(web, url=url, parts=parts)
+    async with standing_still(web, now, quota=quota) as running:
+        yield running
 
 
 async def send(web: RunningWeb, count: int) -> tuple[int, dict[str, str], dict[str, object]]:
@@ -49,28 +69,25 @@ async def send(web: RunningWeb, count: int) -> tuple[int, dict[str, str], dict[s
         return answer.status, dict(answer.headers), await answer.json(content_type=None)
 
 
-async def test_usage_is_shown_by_day_and_signal_and_adds_up(web: RunningWeb) -> None:
-    yesterday = (datetime.now(UTC) - timedelta(days=1)).date().isoformat()
+async def test_usage_is_shown_by_day_and_signal_and_adds_up(web: RunningWeb, now: datetime) -> None:
     totals = [
-        total(Counts(stored=10, duplicate=2, dead_lettered=1, over_quota=4, bytes=100, redriven=3)),
-        total(Counts(stored=100, bytes=50), Signal.TRACES),
-        total(Counts(stored=7), day=yesterday),
+        total(now, Counts(stored=10, duplicate=2, dead_lettered=1, over_quota=4, bytes=100, redriven=3)),
+        total(now, Counts(stored=100, bytes=50), Signal.TRACES),
+        total(now, Counts(stored=7), days_ago=1),
     ]
     for one in totals:
         await web.parts.producer.send(web.settings.kafka.topic_name(USAGE), encode(one), key=one.key)
 
     async def known() -> bool:
-        return web.parts.quota.book.used("team-a", TODAY) == 111
+        return web.parts.quota.book.used("team-a", day(now)) == 111
 
     await wait_until_async(known, READY_SECONDS, "the totals to be known")
-    path = "/api/v1/namespaces/team-a/usage"
-    async with web.client.get(path, headers=web.headers("owner")) as answer:
-        assert answer.status == 200
-        report = await answer.json()
-    (day,) = report["days"]
-    assert (day["day"], day["used"], day["limit"], day["verdict"]) == (TODAY, 111, 10_000_000, "within")
-    assert day["as_of"].startswith(TODAY)
-    assert day["signals"]["lineage"] == {
+    async with standing_still(web, now) as running:
+        own, all_since_yesterday = await usage(running), await usage(running, **{"from": day(now, 1)})
+    (today,) = own
+    assert (today["day"], today["used"], today["limit"], today["verdict"]) == (day(now), 111, 10_000_000, "within")
+    assert today["as_of"].startswith(day(now))
+    assert today["signals"]["lineage"] == {
         "received": 17,
         "stored": 10,
         "duplicate": 2,
@@ -79,10 +96,16 @@ async def test_usage_is_shown_by_day_and_signal_and_adds_up(web: RunningWeb) -> 
         "bytes": 100,
         "redriven": 3,
     }
-    assert day["total"]["received"] == 117
-    async with web.client.get(path, params={"from": yesterday}, headers=web.headers("owner")) as answer:
-        days = (await answer.json())["days"]
-    assert [day["day"] for day in days] == [TODAY], "the namespace was made today; before, its name was another's"
+    assert today["total"]["received"] == 117
+    assert all_since_yesterday == own, "the namespace was made today; before, its name was another's"
+
+
+async def usage(web: RunningWeb, **query: str) -> list[dict[str, Any]]:
+    """Return the days that the owner of team-a sees."""
+    path = f"{web.url}/api/v1/namespaces/team-a/usage"
+    async with web.client.get(path, params=query, headers=web.headers("owner")) as answer:
+        assert answer.status == 200
+        return list((await answer.json())["days"])
 
 
 @pytest.mark.parametrize(
@@ -99,12 +122,13 @@ async def test_anothers_usage_is_not_there(web: RunningWeb) -> None:
         assert answer.status == 404
 
 
-async def test_a_request_that_does_not_fit_into_the_day_is_429_and_one_that_does_is_taken(limited: RunningWeb) -> None:
+async def test_a_request_that_does_not_fit_into_the_day_is_429_and_one_that_does_is_taken(
+    limited: RunningWeb, now: datetime
+) -> None:
     status, headers, problem = await send(limited, 6)
     assert status == 429
     assert (problem["reason"], problem["limit"], problem["used"]) == ("quota_exceeded", 1_000, 995)
-    assert str(problem["resets_at"]) > datetime.now(UTC).isoformat()
-    assert str(problem["resets_at"]).endswith("T00:00:00Z")
+    assert problem["resets_at"] == f"{day(now, -1)}T00:00:00Z"
     assert 1 <= int(headers["Retry-After"]) <= 3_600
     assert (await send(limited, 5))[0] == 200
     status, headers, problem = await send(limited, 1)
