@@ -18,9 +18,10 @@ from typing import Any, Unpack
 
 from lineagehub_sdk import _delivery
 from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
-from lineagehub_sdk._delivery import Delivery
+from lineagehub_sdk._delivery import Delivery, Taken
 from lineagehub_sdk._encoding import now_ms, prepare, snapshot
 from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
+from lineagehub_sdk._run_event import RunEvent
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports._transport import Transport
@@ -49,12 +50,19 @@ class Client:
 
     def emit(self, event: dict[str, Any], event_id: str | None = None) -> None:
         """Queue an event as it is now. Raises ValueError for an id that is none, and, if strict, for what is no event."""
-        if not self._flushes_at_end:
-            self._flushes_at_end = True
-            _flush_at_end_of_multiprocessing_child()
         taken = (snapshot(event), _canonical_id(event_id) if event_id else None, now_ms())
         if is_strict():
             prepare(*taken)
+        self._put(taken)
+
+    def emit_run(self, event: RunEvent) -> None:
+        """Queue an event of a run of this process."""
+        self._put((event, None, now_ms()))
+
+    def _put(self, taken: Taken) -> None:
+        if not self._flushes_at_end:
+            self._flushes_at_end = True
+            _flush_at_end_of_multiprocessing_child()
         for delivery in self._deliveries:
             delivery.put(taken)
 

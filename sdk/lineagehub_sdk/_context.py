@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from lineagehub_sdk._events import parent_facet
+from lineagehub_sdk._facets import parent_facet
 
 
 class RunIdentity(NamedTuple):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lineagehub_sdk._datasets import Dataset, to_openlineage
-from lineagehub_sdk._events import facet
+from lineagehub_sdk._facets import facet
 
 Schema = Any
 """Columns: a mapping of name to type, pairs of them, OpenLineage's own fields, or the `dtypes` of a pandas or Spark frame."""

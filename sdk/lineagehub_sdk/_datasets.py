@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from lineagehub_sdk import _naming
-from lineagehub_sdk._events import facet
+from lineagehub_sdk._facets import facet
 
 
 class AdapterType(str, Enum):

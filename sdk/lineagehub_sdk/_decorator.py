@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar, overload
 from lineagehub_sdk import _otel
 from lineagehub_sdk._datasets import Inputs, Outputs, several
 from lineagehub_sdk._guard import debug_once, never_raise, warn_once
-from lineagehub_sdk._run import Job
+from lineagehub_sdk._job import Job
 from lineagehub_sdk._tracking import Plan, plan_of, wrap
 
 T = TypeVar("T")

@@ -14,10 +14,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lineagehub_sdk._backlog import MEMORY, Backlog
-from lineagehub_sdk._encoding import prepare
+from lineagehub_sdk._encoding import Snapshot, prepare
 from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
@@ -34,7 +34,7 @@ EVENTS_A_STEP, MORE_EVENTS_A_STEP = 8, 400
 importing = threading.Lock()
 """Held while a thread of ours imports modules: a child forked meanwhile would wait for ever when it imports the same."""
 
-Taken = tuple[bytes | dict[str, Any], str | None, int]
+Taken = tuple[Snapshot, str | None, int]
 """A snapshot, the id that was asked for, and when, in milliseconds since the epoch."""
 
 

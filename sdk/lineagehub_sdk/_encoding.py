@@ -1,6 +1,7 @@
 """From the caller's dictionary to bytes, in two steps: a cheap snapshot in the caller's thread, JSON in ours.
 
 The snapshot is `marshal`'s: 1.5 us for an event of 500 bytes, where JSON is 5 to 8; what the caller changes afterwards no longer matters.
+A run's own events need none: they hold what nobody changes (`_run_event`).
 What JSON does not know is written as what it most likely stands for, and what stands for nothing by the name of its type: an event is
 worth more than one of its values.
 """
@@ -12,7 +13,7 @@ import marshal
 import math
 import os
 import time
-from typing import Any
+from typing import Any, Protocol
 
 from lineagehub_sdk import _wire
 from lineagehub_sdk.transports._transport import PreparedEvent
@@ -23,7 +24,18 @@ DEEPEST = 64
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 
 
-def snapshot(event: dict[str, Any]) -> bytes | dict[str, Any]:
+class Unwritten(Protocol):
+    """An event of which JSON can be made at any time: nothing that it holds is changed any more."""
+
+    def write(self) -> tuple[str, bytes, bool]:
+        """Return its JSON, its record key, and whether anything had to be coerced."""
+        ...
+
+
+Snapshot = bytes | dict[str, Any] | Unwritten
+
+
+def snapshot(event: dict[str, Any]) -> Snapshot:
     """Return what the event is now: as bytes, or coerced when it holds more than plain data."""
     try:
         return marshal.dumps(event)
@@ -32,18 +44,34 @@ def snapshot(event: dict[str, Any]) -> bytes | dict[str, Any]:
         return coerced
 
 
-def prepare(taken: bytes | dict[str, Any], event_id: str | None, timestamp_ms: int) -> tuple[PreparedEvent, bool]:
+def prepare(taken: Snapshot, event_id: str | None, timestamp_ms: int) -> tuple[PreparedEvent, bool]:
     """Return the event of a snapshot, and whether it had to be coerced. Raises ValueError for what is no event."""
-    event = taken if isinstance(taken, dict) else marshal.loads(taken)  # noqa: S302 our own bytes, of this process
-    if not isinstance(event, dict):
-        raise ValueError("an event is a dict")
-    coerced = isinstance(taken, dict)
+    if isinstance(taken, bytes | dict):
+        event = taken if isinstance(taken, dict) else marshal.loads(taken)  # noqa: S302 our own bytes, of this process
+        if not isinstance(event, dict):
+            raise ValueError("an event is a dict")
+        text, coerced = encode(event)
+        key, coerced = _wire.lineage_key(event), coerced or isinstance(taken, dict)
+    else:
+        text, key, coerced = taken.write()
+    return PreparedEvent(text.encode(), event_id or _new_id(), key, timestamp_ms), coerced
+
+
+def encode(value: Any) -> tuple[str, bool]:
+    """Return the JSON of a value (ASCII, one line), and whether it had to be coerced."""
     try:
-        text = _encode(event)
+        return _encode(value), False
     except (TypeError, ValueError, RecursionError):
-        event, coerced = coerce(event), True
-        text = _encode(event)
-    return PreparedEvent(text.encode(), event_id or _new_id(), _wire.lineage_key(event), timestamp_ms), coerced
+        return _encode(coerce(value)), True
+
+
+def frozen(value: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy that nobody else has: what the caller changes afterwards no longer matters. Coerced, if it is no plain data."""
+    try:
+        copy: dict[str, Any] = marshal.loads(marshal.dumps(value))  # noqa: S302 our own bytes, of this process
+    except ValueError:
+        copy = coerce(value)
+    return copy
 
 
 def _new_id() -> str:

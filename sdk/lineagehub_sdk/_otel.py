@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._context import RunIdentity
-from lineagehub_sdk._events import describe
+from lineagehub_sdk._facets import describe
 from lineagehub_sdk._guard import never_raise
 
 INSTRUMENTATION = "lineagehub_sdk"

@@ -19,47 +19,12 @@ from lineagehub_sdk._dataset_facets import (
     schema_facet,
     with_facets,
 )
-from lineagehub_sdk._datasets import Dataset, Datasets, several, to_openlineage
-from lineagehub_sdk._events import (
-    custom_facet,
-    documentation_facet,
-    error_facet,
-    run_event,
-    tags_facet,
-    trace_facet,
-)
+from lineagehub_sdk._datasets import Dataset, Datasets, to_openlineage
+from lineagehub_sdk._encoding import frozen
+from lineagehub_sdk._facets import custom_facet, error_facet, trace_facet
 from lineagehub_sdk._guard import never_raise, swallows
-
-
-class Job:
-    """What is declared of a job, read once for all its runs. What makes no sense is logged, and costs no more than itself."""
-
-    __slots__ = ("compute_inputs", "compute_outputs", "facets", "inputs", "name", "namespace", "outputs", "run_id")
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        namespace: str | None,
-        inputs: Any,
-        outputs: Any,
-        description: str | None,
-        tags: Mapping[str, str] | None,
-        run_id: str | None,
-    ) -> None:
-        self.name = name
-        self.namespace = namespace
-        self.run_id = run_id
-        self.compute_inputs: Callable[..., Any] | None = inputs if callable(inputs) else None
-        self.compute_outputs: Callable[..., Any] | None = outputs if callable(outputs) else None
-        self.inputs = [] if callable(inputs) else read_datasets(inputs, "inputs")
-        self.outputs = [] if callable(outputs) else read_datasets(outputs, "outputs")
-        self.facets: dict[str, Any] = {}
-        with never_raise("reading description and tags"):
-            if description:
-                self.facets["documentation"] = documentation_facet(description)
-            if tags:
-                self.facets["tags"] = tags_facet(tags)
+from lineagehub_sdk._job import Job, read_datasets
+from lineagehub_sdk._run_event import RunEvent
 
 
 class Run(Ancestor):
@@ -74,6 +39,7 @@ class Run(Ancestor):
         "_ended",
         "_inputs",
         "_inside",
+        "_job",
         "_job_facets",
         "_outputs",
         "_run_facets",
@@ -88,6 +54,7 @@ class Run(Ancestor):
 
     def __init__(self, job: Job, span_options: _otel.SpanOptions | None = None) -> None:
         self._as_parent = None
+        self._job = job
         self.job_name = job.name
         self.namespace = job.namespace or ""
         self.run_id: str = str(job.run_id or _clock.new_id())
@@ -117,7 +84,7 @@ class Run(Ancestor):
         with never_raise("adding an input"):
             added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
             added = _described(added, "inputFacets", input_statistics, rows, bytes)
-            self._inputs = [*self._inputs, added]
+            self._inputs = [*self._inputs, frozen(added)]
 
     def output(
         self,
@@ -137,7 +104,7 @@ class Run(Ancestor):
             added = _described(to_openlineage(dataset), "facets", schema_facet, schema)
             added = _described(added, "facets", column_lineage_facet, column_lineage, self._inputs)
             added = _described(added, "outputFacets", output_statistics, rows, bytes)
-            self._outputs = [*self._outputs, added]
+            self._outputs = [*self._outputs, frozen(added)]
 
     def facet(self, name: str, value: Mapping[str, Any]) -> None:
         """Set a run facet; `_producer` and `_schemaURL` are added when missing. Values are copied as JSON has them."""
@@ -208,7 +175,7 @@ class Run(Ancestor):
         self._leave()
         if error is not None and state == "FAIL" and self._emits:
             with never_raise("describing an error", strict=False):
-                self._run_facets["errorMessage"] = error_facet(error)
+                self._run_facets = {**self._run_facets, "errorMessage": error_facet(error)}
         if _otel.is_possible():
             with never_raise("closing a span", strict=False):
                 if self._span is not None:
@@ -253,18 +220,19 @@ class Run(Ancestor):
         if not self._emits:
             return
         try:
-            event = run_event(
-                event_type=event_type,
-                run_id=self.run_id,
-                run_facets=self._run_facets,
-                job_namespace=self.namespace,
-                job_name=self.job_name,
-                job_facets=self._job_facets,
-                inputs=self._inputs,
-                outputs=self._outputs,
+            event = RunEvent(
+                event_type,
+                _clock.now(),
+                self.run_id,
+                self._run_facets,
+                self._job,
+                self.namespace,
+                self._job_facets,
+                self._inputs,
+                self._outputs,
             )
             # The client itself: `emit` would guard a second time, for each event.
-            _client.current_client().emit(event)
+            _client.current_client().emit_run(event)
         except Exception as error:
             if not swallows("making an event", error, strict=strict):
                 raise
@@ -302,18 +270,6 @@ def current_run() -> Run | None:
     """Return the run of this process that this code is part of, or None."""
     current = CURRENT.get()
     return current if isinstance(current, Run) else None
-
-
-def read_datasets(datasets: Any, what: str) -> list[dict[str, Any]]:
-    """Return datasets as OpenLineage has them, without those that make no sense: one that is wrong costs no other."""
-    read: list[dict[str, Any]] = []
-    given: tuple[Any, ...] = ()
-    with never_raise(f"reading the {what}"):
-        given = several(datasets)
-    for dataset in given:
-        with never_raise(f"reading the {what}"):
-            read.append(to_openlineage(dataset))
-    return read
 
 
 def _described(

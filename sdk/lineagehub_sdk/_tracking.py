@@ -12,8 +12,9 @@ from typing import Any
 
 from lineagehub_sdk._client import flush
 from lineagehub_sdk._guard import never_raise, swallows
+from lineagehub_sdk._job import Job
 from lineagehub_sdk._otel import SpanOptions
-from lineagehub_sdk._run import Job, Run, state_of
+from lineagehub_sdk._run import Run, state_of
 from lineagehub_sdk._tracked_span import TrackedSpan
 
 PLAN = "__lineagehub_plan__"

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from lineagehub_sdk import _clock, _events, _wire
+from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._encoding import prepare, snapshot
+from lineagehub_sdk._encoding import prepare
+from lineagehub_sdk._job import Job
+from lineagehub_sdk._run_event import RunEvent
 from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key
@@ -150,21 +152,22 @@ def test_this_sdk_still_writes_its_golden_messages_byte_for_byte(path: Path) -> 
         assert _wire.lineage_key(json.loads(value)).decode() == message["key"]
 
 
-def test_this_sdk_still_makes_its_golden_event_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_this_sdk_still_makes_its_golden_event_byte_for_byte() -> None:
     message = json.loads((GOLDEN / "sdk-0.1" / "lineage.json").read_text())
     fields = dict(message["headers"])
-    monkeypatch.setattr(_clock, "now", lambda: datetime(2026, 11, 24, 10, tzinfo=UTC))
-    event = _events.run_event(
-        event_type="START",
-        run_id="0190d0a2-0000-7000-8000-000000000001",
-        run_facets={},
-        job_namespace="default",
-        job_name="load_orders",
-        job_facets={},
-        inputs=[],
-        outputs=[],
+    job = Job("load_orders", namespace=None, inputs=None, outputs=None, description=None, tags=None, run_id=None)
+    event = RunEvent(
+        "START",
+        datetime(2026, 11, 24, 10, tzinfo=UTC),
+        "0190d0a2-0000-7000-8000-000000000001",
+        {},
+        job,
+        "default",
+        job.facets,
+        job.inputs,
+        job.outputs,
     )
-    prepared, _ = prepare(snapshot(event), fields["lh-id"], int(fields["lh-ts"]))
+    prepared, _ = prepare(event, fields["lh-id"], int(fields["lh-ts"]))
     signer = Signer(LineageHubConfig(api_key=message["api_key"], namespace=fields["lh-ns"]))
     topic, key, value, headers = signer.lineage(prepared)
     assert key is not None

@@ -10,8 +10,9 @@ import uuid
 from lineagehub_sdk import _clock
 from lineagehub_sdk._client import configure as configure_sdk
 from lineagehub_sdk._datasets import to_openlineage
-from lineagehub_sdk._events import documentation_facet, run_event, tags_facet
+from lineagehub_sdk._job import Job
 from lineagehub_sdk._propagation import from_environment
+from lineagehub_sdk._run_event import RunEvent
 from lineagehub_sdk.cli._arguments import CommandParser
 from lineagehub_sdk.cli._failures import UsageFailure
 from lineagehub_sdk.cli._hub import send_events
@@ -38,22 +39,21 @@ def configure(parser: CommandParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Make and send."""
     run_id = _run_id(options.run_id)
-    facets = {"tags": tags_facet(dict(map(_tag, options.tag)))} if options.tag else {}
-    facets |= {"documentation": documentation_facet(options.description)} if options.description else {}
     parent = from_environment()
     namespace = options.job_namespace or configure_sdk().job_namespace
+    job = Job(
+        options.job_name,
+        namespace=namespace,
+        inputs=[_dataset(text) for text in options.input],
+        outputs=[_dataset(text) for text in options.output],
+        description=options.description,
+        tags=dict(map(_tag, options.tag)),
+        run_id=run_id,
+    )
+    run_facets = {"parent": parent.as_parent()} if parent is not None else {}
     events = [
-        run_event(
-            event_type=event_type,
-            run_id=run_id,
-            run_facets={"parent": parent.as_parent()} if parent is not None else {},
-            job_namespace=namespace,
-            job_name=options.job_name,
-            job_facets=facets,
-            inputs=[_dataset(text) for text in options.input],
-            outputs=[_dataset(text) for text in options.output],
-        )
-        for event_type in ("START", "COMPLETE")
+        RunEvent(state, _clock.now(), run_id, run_facets, job, namespace, job.facets, job.inputs, job.outputs).to_dict()
+        for state in ("START", "COMPLETE")
     ]
     if not options.quiet:
         print(f"run {run_id}", file=sys.stderr)

@@ -1,11 +1,10 @@
-"""OpenLineage events as plain dictionaries (specification 2-0-2), made with the standard library only."""
+"""Facets as plain dictionaries, and the names of OpenLineage's schemas (specification 2-0-2)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from lineagehub_sdk import _clock
 from lineagehub_sdk._encoding import coerce
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
@@ -29,30 +28,6 @@ def custom_facet(base: str, values: Mapping[str, Any]) -> dict[str, Any]:
     A copy, of plain JSON data: other values are written as what they most likely stand for. Raises TypeError for what is no mapping.
     """
     return {"_producer": PRODUCER, "_schemaURL": f"{CORE_SCHEMA}/{base}", **coerce(dict(values))}
-
-
-def run_event(
-    *,
-    event_type: str,
-    run_id: str,
-    run_facets: Mapping[str, Any],
-    job_namespace: str,
-    job_name: str,
-    job_facets: Mapping[str, Any],
-    inputs: list[dict[str, Any]],
-    outputs: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """Return a RunEvent of now."""
-    return {
-        "eventType": event_type,
-        "eventTime": _clock.now().isoformat(),
-        "run": {"runId": run_id, "facets": dict(run_facets)},
-        "job": {"namespace": job_namespace, "name": job_name, "facets": dict(job_facets)},
-        "inputs": inputs,
-        "outputs": outputs,
-        "producer": PRODUCER,
-        "schemaURL": RUN_EVENT_SCHEMA,
-    }
 
 
 def documentation_facet(description: str) -> dict[str, Any]:
