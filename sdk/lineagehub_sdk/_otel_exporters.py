@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
@@ -26,6 +26,15 @@ from lineagehub_sdk._guard import never_raise, warn
 from lineagehub_sdk._wire import Record
 from lineagehub_sdk.errors import LineageHubSdkError, TransportRefused
 from lineagehub_sdk.transports.kafka import Signer, open_producer
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from lineagehub_sdk._kafka_producer import KafkaProducer
+
+Item = TypeVar("Item")
+SignRecord = Callable[[bytes, str, int], Record]
+"""Signs a request as a record, with its id and its time in milliseconds since the epoch."""
 
 LARGEST_RECORD_BYTES = 1_000_000
 """The topics of telemetry take 1 MiB a record, headers included."""
@@ -46,7 +55,7 @@ class KafkaSpanExporter(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send spans and wait for the acknowledgement; called by a span processor. Never raises; a failure is logged."""
-        sent = _send(self._producer, "spans", lambda: list(self._records(spans)))
+        sent = send(self._producer, "spans", lambda: records(spans, encode_spans, self._signer.spans))
         return SpanExportResult.SUCCESS if sent else SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
@@ -56,16 +65,6 @@ class KafkaSpanExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing waits here."""
         return True
-
-    def _records(self, spans: Sequence[ReadableSpan]) -> Iterator[Record]:
-        """Encode spans into one record, or into as many as its topic's limit needs."""
-        request = encode_spans(spans).SerializeToString()
-        if len(request) > LARGEST_RECORD_BYTES and len(spans) > 1:
-            middle = len(spans) // 2
-            yield from self._records(spans[:middle])
-            yield from self._records(spans[middle:])
-        else:
-            yield self._signer.spans(request, uuid.uuid4().hex, time.time_ns() // 1_000_000)
 
 
 class KafkaMetricExporter(MetricExporter):
@@ -79,7 +78,7 @@ class KafkaMetricExporter(MetricExporter):
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         """Send metrics and wait for the acknowledgement; called by a reader. Never raises; a failure is logged."""
-        sent = _send(self._producer, "metrics", lambda: [self._record(metrics_data)])
+        sent = send(self._producer, "metrics", lambda: [record(encode_metrics(metrics_data), self._signer.metrics)])
         return MetricExportResult.SUCCESS if sent else MetricExportResult.FAILURE
 
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
@@ -89,10 +88,6 @@ class KafkaMetricExporter(MetricExporter):
     def force_flush(self, timeout_millis: float = 10_000) -> bool:
         """Nothing waits here."""
         return True
-
-    def _record(self, metrics_data: MetricsData) -> Record:
-        request = encode_metrics(metrics_data).SerializeToString()
-        return self._signer.metrics(request, uuid.uuid4().hex, time.time_ns() // 1_000_000)
 
 
 class DiscardingSpanExporter(SpanExporter):
@@ -132,8 +127,8 @@ def span_exporter(config: LineageHubConfig | None = None) -> SpanExporter:
             return KafkaSpanExporter(settings)
         if transport == "http":
             return OTLPSpanExporter(
-                endpoint=_address(settings, _wire.HTTP_TRACES_PATH),
-                headers=_headers(settings),
+                endpoint=address(settings, _wire.HTTP_TRACES_PATH),
+                headers=authorization(settings),
                 timeout=settings.timeout,
             )
     return DiscardingSpanExporter()
@@ -151,8 +146,8 @@ def metric_exporter(config: LineageHubConfig | None = None) -> MetricExporter:
             return KafkaMetricExporter(settings)
         if transport == "http":
             return OTLPMetricExporter(
-                endpoint=_address(settings, _wire.HTTP_METRICS_PATH),
-                headers=_headers(settings),
+                endpoint=address(settings, _wire.HTTP_METRICS_PATH),
+                headers=authorization(settings),
                 timeout=settings.timeout,
                 preferred_temporality=DELTA,
             )
@@ -165,9 +160,24 @@ def telemetry_transport(config: LineageHubConfig) -> str:
     return next((name for name in ("kafka", "http") if name in transports), "")
 
 
-def _send(producer: Any, what: str, records: Any) -> bool:
+def records(items: Sequence[Item], encode: Callable[[Sequence[Item]], Message], sign: SignRecord) -> list[Record]:
+    """Return items as one signed record, or as many as their topic's limit needs."""
+    request = encode(items)
+    if request.ByteSize() > LARGEST_RECORD_BYTES and len(items) > 1:
+        middle = len(items) // 2
+        return records(items[:middle], encode, sign) + records(items[middle:], encode, sign)
+    return [record(request, sign)]
+
+
+def record(request: Message, sign: SignRecord) -> Record:
+    """Return a request of OTLP as a signed record, with a new id."""
+    return sign(request.SerializeToString(), uuid.uuid4().hex, time.time_ns() // 1_000_000)
+
+
+def send(producer: KafkaProducer, what: str, make_records: Callable[[], list[Record]]) -> bool:
+    """Send records and wait for the acknowledgement; return whether all were taken. Never raises; a failure is logged."""
     try:
-        reasons = [reason for reason in producer.send(records()) if reason]
+        reasons = [reason for reason in producer.send(make_records()) if reason]
     except Exception as error:
         reasons = [str(error) if isinstance(error, LineageHubSdkError) else repr(error)]
     if reasons:
@@ -175,11 +185,13 @@ def _send(producer: Any, what: str, records: Any) -> bool:
     return not reasons
 
 
-def _address(config: LineageHubConfig, path: str) -> str:
+def address(config: LineageHubConfig, path: str) -> str:
+    """Return the address of a route of the hub. Raises TransportRefused where none is configured."""
     if not config.hub_endpoint:
         raise TransportRefused("the http transport needs LINEAGEHUB_URL")
     return config.hub_endpoint.rstrip("/") + path
 
 
-def _headers(config: LineageHubConfig) -> dict[str, str]:
+def authorization(config: LineageHubConfig) -> dict[str, str]:
+    """Return the headers that name the key."""
     return {"Authorization": f"Bearer {config.api_key}"}

@@ -13,14 +13,17 @@ from typing import Any
 OPENLINEAGE_EVENTS = "openlineage-events"
 OTEL_SPANS = "otel-spans"
 OTEL_METRICS = "otel-metrics"
+OTEL_LOGS = "otel-logs"
 
 OPENLINEAGE = "openlineage+json"
 TRACES = "otlp-traces+protobuf"
 METRICS = "otlp-metrics+protobuf"
+LOGS = "otlp-logs+protobuf"
 
 HTTP_INGEST_PATH = "/api/v1/lineage/ingest"
 HTTP_TRACES_PATH = "/v1/traces"
 HTTP_METRICS_PATH = "/v1/metrics"
+HTTP_LOGS_PATH = "/v1/logs"
 MAXIMUM_EVENTS_A_REQUEST = 1_000
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

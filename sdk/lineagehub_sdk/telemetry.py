@@ -4,13 +4,14 @@
     provider = configure_telemetry(service_name="nightly")
 
 Works beside an application's own providers, and replaces the global one only when asked. For an application that has its own and
-wants its spans in the hub, too: `provider.add_span_processor(BatchSpanProcessor(span_exporter()))`.
+wants its spans in the hub, too: `provider.add_span_processor(BatchSpanProcessor(span_exporter()))`; `metric_exporter` and
+`log_exporter` do the same for its metrics and logs.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lineagehub_sdk import _otel
 from lineagehub_sdk._client import current_config
@@ -36,7 +37,17 @@ try:
 except ImportError as error:
     raise ImportError(f"{error}. Telemetry needs: pip install 'lineagehub-sdk[otel]'", name=error.name) from error
 
-__all__ = ["KafkaMetricExporter", "KafkaSpanExporter", "configure_telemetry", "metric_exporter", "span_exporter"]
+if TYPE_CHECKING:
+    from opentelemetry.sdk._logs.export import LogRecordExporter
+
+__all__ = [
+    "KafkaMetricExporter",
+    "KafkaSpanExporter",
+    "configure_telemetry",
+    "log_exporter",
+    "metric_exporter",
+    "span_exporter",
+]
 
 EXPORT_EVERY_MS = 500
 EXPORT_METRICS_EVERY_MS = 10_000
@@ -70,6 +81,21 @@ def configure_telemetry(
     if set_global:
         set_tracer_provider(provider)
     return provider
+
+
+def log_exporter(config: LineageHubConfig | None = None) -> LogRecordExporter:
+    """Return an exporter of logs by the transport in force, for a logger provider of the application's own:
+
+        provider.add_log_record_processor(BatchLogRecordProcessor(log_exporter()))
+
+    What is missing in the configuration is logged: the exporter then ships nothing. Raises ImportError where OpenTelemetry's logs,
+    which are not stable yet, are not as the SDK knows them (1.40 and newer).
+    """
+    from lineagehub_sdk import _otel_logs
+
+    with never_raise("making an exporter of logs"):
+        return _otel_logs.exporter_of(config or current_config())
+    return _otel_logs.DiscardingLogExporter()
 
 
 def configure_telemetry_on_demand() -> None:

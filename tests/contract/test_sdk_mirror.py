@@ -41,9 +41,11 @@ def test_names_are_the_hubs() -> None:
     assert topics.OPENLINEAGE_EVENTS.name == _wire.OPENLINEAGE_EVENTS
     assert topics.OTEL_SPANS.name == _wire.OTEL_SPANS
     assert topics.OTEL_METRICS.name == _wire.OTEL_METRICS
+    assert topics.OTEL_LOGS.name == _wire.OTEL_LOGS
     assert ContentKind.OPENLINEAGE.value == _wire.OPENLINEAGE
     assert ContentKind.TRACES.value == _wire.TRACES
     assert ContentKind.METRICS.value == _wire.METRICS
+    assert ContentKind.LOGS.value == _wire.LOGS
 
 
 def test_routes_and_limits_are_the_hubs() -> None:
@@ -52,6 +54,7 @@ def test_routes_and_limits_are_the_hubs() -> None:
         ("POST", _wire.HTTP_INGEST_PATH),
         ("POST", _wire.HTTP_TRACES_PATH),
         ("POST", _wire.HTTP_METRICS_PATH),
+        ("POST", _wire.HTTP_LOGS_PATH),
     } <= routes
     assert _wire.MAXIMUM_EVENTS_A_REQUEST == MAXIMUM_EVENTS
 

@@ -43,6 +43,7 @@ class HubDouble:
     """Headers (names in lower case) and body of each request that was answered with a receipt."""
     span_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     metric_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    log_requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[Scripted] = field(default_factory=list)
     asked: int = 0
     connections: int = 0
@@ -69,11 +70,13 @@ class HubDouble:
     def answer(self, path: str, headers: dict[str, str], body: bytes) -> Scripted:
         """Answer one request."""
         self.asked += 1
-        if path == "/v1/traces":
-            self.span_requests.append((headers, body))
-            return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
-        if path == "/v1/metrics":
-            self.metric_requests.append((headers, body))
+        telemetry = {
+            "/v1/traces": self.span_requests,
+            "/v1/metrics": self.metric_requests,
+            "/v1/logs": self.log_requests,
+        }
+        if path in telemetry:
+            telemetry[path].append((headers, body))
             return Scripted(200, {"Content-Type": "application/x-protobuf"}, b"")
         assert path == "/api/v1/lineage/ingest"
         if self.answers:

@@ -25,12 +25,15 @@ from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._spool import spool_of
 from lineagehub_sdk.errors import TransportRefused
-from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry
+from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry, log_exporter
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanContext
@@ -82,6 +85,7 @@ async def _consuming(broker: EmbeddedBroker) -> AsyncIterator[AIOKafkaConsumer]:
         "openlineage-events",
         "otel-spans",
         "otel-metrics",
+        "otel-logs",
         bootstrap_servers=broker.address,
         auto_offset_reset="earliest",
     )
@@ -316,6 +320,22 @@ async def test_spans_may_be_exported_from_a_thread_that_runs_an_event_loop(kafka
     (record,) = await kafka.take(1)
     request = ExportTraceServiceRequest.FromString(record.value)
     assert request.resource_spans[0].scope_spans[0].spans[0].name == "inside a loop"
+
+
+async def test_logs_arrive_signed_by_the_key_in_records_that_their_topic_takes(kafka: Arrivals) -> None:
+    provider = LoggerProvider(shutdown_on_exit=False)
+    provider.add_log_record_processor(BatchLogRecordProcessor(log_exporter(LineageHubConfig(**kafka.configuration()))))
+    for number in range(7):
+        provider.get_logger("t").emit(body=f"{number}" + "x" * 300_000)
+    await asyncio.to_thread(provider.shutdown)
+    bodies = []
+    for record in await kafka.take(3):
+        envelope, signature = read_headers(record.headers)
+        assert (record.topic, envelope.content_kind) == ("otel-logs", "otlp-logs+protobuf")
+        assert envelope.signature(derive_signing_key(KEY.secret, KEY.kid), record.topic, record.value) == signature
+        (scope,) = ExportLogsServiceRequest.FromString(record.value).resource_logs[0].scope_logs
+        bodies += [log.body.string_value[0] for log in scope.log_records]
+    assert sorted(bodies) == [str(number) for number in range(7)]
 
 
 def _span(number: int, text: str) -> ReadableSpan:

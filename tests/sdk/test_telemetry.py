@@ -10,11 +10,15 @@ from typing import Any
 import lineagehub_sdk as sdk
 import pytest
 from lineagehub_sdk import _otel
-from lineagehub_sdk.telemetry import configure_telemetry, metric_exporter, span_exporter
+from lineagehub_sdk.telemetry import configure_telemetry, log_exporter, metric_exporter, span_exporter
 from opentelemetry import trace
+from opentelemetry._logs import SeverityNumber
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
@@ -256,6 +260,25 @@ def test_an_application_adds_the_hub_to_its_own_provider(hub_double: HubDouble) 
     assert headers["authorization"] == "Bearer lh_key"
 
 
+def test_an_applications_logs_go_to_the_hub_and_name_the_span_of_their_run(hub_double: HubDouble) -> None:
+    config = sdk.configure(hub_endpoint=hub_double.url, api_key="lh_key")
+    spans = configure_telemetry("nightly", config)
+    logs = LoggerProvider()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(log_exporter()))
+    with sdk.run("job"):
+        logs.get_logger("application").emit(severity_number=SeverityNumber.WARN, body="seven rows were empty")
+    logs.shutdown()
+    spans.shutdown()
+    ((headers, body),) = hub_double.log_requests
+    assert headers["authorization"] == "Bearer lh_key"
+    (log,) = ExportLogsServiceRequest.FromString(body).resource_logs[0].scope_logs[0].log_records
+    assert log.body.string_value == "seven rows were empty"
+    (span,) = (
+        ExportTraceServiceRequest.FromString(hub_double.span_requests[0][1]).resource_spans[0].scope_spans[0].spans
+    )
+    assert (log.trace_id, log.span_id) == (span.trace_id, span.span_id)
+
+
 def test_an_exporter_without_a_way_to_the_hub_discards(memory: Events) -> None:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(span_exporter()))
@@ -264,6 +287,10 @@ def test_an_exporter_without_a_way_to_the_hub_discards(memory: Events) -> None:
     meters = MeterProvider([PeriodicExportingMetricReader(metric_exporter())])
     meters.get_meter("application").create_counter("own").add(1)
     meters.shutdown()
+    logs = LoggerProvider()
+    logs.add_log_record_processor(SimpleLogRecordProcessor(log_exporter()))
+    logs.get_logger("application").emit(body="its own")
+    logs.shutdown()
 
 
 WITHOUT = """

@@ -47,6 +47,10 @@ class Signer:
         """Return the record of an ExportMetricsServiceRequest."""
         return self._signed(_wire.OTEL_METRICS, _wire.METRICS, None, request, event_id, timestamp_ms)
 
+    def logs(self, request: bytes, event_id: str, timestamp_ms: int) -> Record:
+        """Return the record of an ExportLogsServiceRequest."""
+        return self._signed(_wire.OTEL_LOGS, _wire.LOGS, None, request, event_id, timestamp_ms)
+
     def _signed(
         self, topic: str, kind: str, key: bytes | None, value: bytes, event_id: str, timestamp_ms: int
     ) -> Record:
