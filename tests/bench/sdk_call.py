@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +26,7 @@ from tests.support.broker import free_port
 from tests.support.hub import clean_environment
 from tests.support.waiting import wait_until
 
+TURN_SECONDS = 0.2
 HUBS = ("up", "down", "slow", "black-holed")
 
 IMPORT = """
@@ -157,27 +161,58 @@ def measure(parameters: Parameters, directory: Path) -> list[Measurement]:
 
 
 def _pipeline(calls: int) -> Measurement:
-    """A whole process with the hub down, from its start to its end, against the same one undecorated."""
+    """A whole process with the hub down, from its start to its end, against the same one undecorated.
+
+    They take turns, a fifth of a second each, and are stopped in between: what else the machine does slows both alike.
+    """
     loops = _loops_of_two_milliseconds()
-    took: dict[str, tuple[float, float]] = {}
     with _hub("down") as environment:
-        for kind in ("undecorated", "decorated"):
-            before = os.times()
-            _run(PIPELINE, environment, [str(calls), kind, str(loops)])
-            after = os.times()
-            cpu = after.children_user + after.children_system - before.children_user - before.children_system
-            took[kind] = (after.elapsed - before.elapsed, cpu)
-    (plain, plain_cpu), (decorated, decorated_cpu) = took["undecorated"], took["decorated"]
+        running = {
+            kind: _Turns(_start(PIPELINE, environment, [str(calls), kind, str(loops)]))
+            for kind in ("undecorated", "decorated")
+        }
+        goes_on = True
+        while goes_on:
+            goes_on = sum(one.take() for one in running.values()) > 0
+    plain, decorated = running["undecorated"], running["decorated"]
     return Measurement(
         "pipeline, hub down",
         calls,
         {
-            "undecorated_s": plain,
-            "decorated_s": decorated,
-            "longer_by_percent": (decorated / plain - 1) * 100,
-            "cpu_us_per_call": (decorated_cpu - plain_cpu) / calls * 1e6,
+            "undecorated_s": plain.seconds,
+            "decorated_s": decorated.seconds,
+            "longer_by_percent": (decorated.seconds / plain.seconds - 1) * 100,
+            "cpu_us_per_call": (decorated.cpu_seconds - plain.cpu_seconds) / calls * 1e6,
         },
     )
+
+
+class _Turns:
+    """A process that runs when it is its turn, and how long it has run."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        process.send_signal(signal.SIGSTOP)
+        self._process = process
+        self._ended = os.pidfd_open(process.pid)
+        self.seconds = self.cpu_seconds = 0.0
+
+    def take(self) -> bool:
+        """Let it run for TURN_SECONDS, or to its end; return whether it goes on. Raises AssertionError when it fails."""
+        if self._process.returncode is not None:
+            return False
+        began = time.perf_counter()
+        self._process.send_signal(signal.SIGCONT)
+        ended, _, _ = select.select([self._ended], [], [], TURN_SECONDS)
+        if not ended:
+            self._process.send_signal(signal.SIGSTOP)
+        self.seconds += time.perf_counter() - began
+        if ended:
+            _, status, usage = os.wait4(self._process.pid, 0)
+            os.close(self._ended)
+            self._process.returncode = os.waitstatus_to_exitcode(status)
+            self.cpu_seconds = usage.ru_utime + usage.ru_stime
+            assert self._process.returncode == 0, "the pipeline failed"
+        return not ended
 
 
 def _loops_of_two_milliseconds() -> int:
@@ -193,16 +228,20 @@ def _round(case: str, items: int, script: str, environment: dict[str, str], argu
 
 
 def _run(script: str, environment: dict[str, str], arguments: list[str]) -> str:
-    result = subprocess.run(
+    process = _start(script, environment, arguments)
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, f"it ended with {process.returncode}"
+    return output
+
+
+def _start(script: str, environment: dict[str, str], arguments: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
         [sys.executable, "-c", script, *arguments],
         env=clean_environment() | environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        timeout=600,
-        check=True,
     )
-    return result.stdout
 
 
 @contextmanager
