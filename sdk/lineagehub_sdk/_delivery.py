@@ -29,7 +29,13 @@ FIRST_BACKOFF_SECONDS = 0.5
 LONGEST_BACKOFF_SECONDS = 30.0
 SYNC_SECONDS = 0.5
 EVENTS_A_STEP, MORE_EVENTS_A_STEP = 8, 400
-"""At 11 us an event. With more, a full queue empties as fast as a loop that does nothing else can fill it."""
+"""At 3 us an event. With more, a full queue empties as fast as a loop that does nothing else can fill it."""
+
+GIVE_WAY_SECONDS = 0.00005
+"""A loop that does nothing but call fills the queue in 50 ms, ten switches of the interpreter's lock: half of its events found no room.
+
+Like this it is as fast as the disk, 50,000 events a second; and 0.6 s slower in all where nobody takes and there is no disk.
+"""
 
 importing = threading.Lock()
 """Held while a thread of ours imports modules: a child forked meanwhile would wait for ever when it imports the same."""
@@ -58,6 +64,7 @@ class Delivery:
         self._queue: deque[Taken] = deque()
         self._limit = config.queue_size
         self._wake_at = min(max(config.batch_size, config.queue_size // 8), config.queue_size)
+        self._crowded_at = config.queue_size // 2
         self._wake = threading.Event()
         self._idle = False
         self._changed = threading.Condition()
@@ -79,9 +86,13 @@ class Delivery:
     # The caller's thread
 
     def put(self, taken: Taken) -> None:
-        """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue."""
+        """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue.
+
+        While more than half of the room is taken, the caller gives way to the collector, GIVE_WAY_SECONDS an event.
+        """
         queue = self._queue
-        if len(queue) + self._encoding + self._backlog.in_memory >= self._limit:
+        waiting = len(queue) + self._encoding + self._backlog.in_memory
+        if waiting >= self._limit:
             self._drop(1)
             return
         queue.append(taken)
@@ -89,6 +100,8 @@ class Delivery:
             self._start()
         elif self._idle or len(queue) == self._wake_at:
             self._wake.set()
+        if waiting > self._crowded_at:
+            time.sleep(GIVE_WAY_SECONDS)
 
     @property
     def pending(self) -> int:

@@ -98,7 +98,7 @@ def test_a_full_queue_drops_the_new_event_and_counts_it(
     hub_double: HubDouble, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub_double.answers = [Scripted(503, {"Retry-After": "1"})]
-    sdk.configure(hub_endpoint=hub_double.url, queue_size=5, flush_interval=0.0, batch_size=1)
+    sdk.configure(hub_endpoint=hub_double.url, queue_size=5, flush_interval=0.0, batch_size=1, spool_size=0)
     client = current_client()
     for _ in range(50):
         sdk.emit(EVENT)

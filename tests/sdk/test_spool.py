@@ -61,6 +61,13 @@ def test_events_of_a_process_that_found_no_hub_are_sent_by_the_next_one_before_i
     assert spooling.files() == []
 
 
+def test_a_loop_that_does_nothing_but_emit_loses_nothing_though_the_hub_is_away(spooling: Spooling) -> None:
+    """Three times what the queue takes, ten times as fast as a hub could take it."""
+    output = spooling.run(_emit(0, 30_000))
+    assert "30000 events wait on disk" in output
+    assert "lost" not in output
+
+
 def test_events_arrive_in_order_and_once_when_the_hub_is_back(spooling: Spooling) -> None:
     sdk.configure(hub_endpoint=spooling.hub.url, flush_interval=0.01)
     for number in range(1_000):
