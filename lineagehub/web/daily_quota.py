@@ -18,7 +18,6 @@ from lineagehub.quota.daily import DailyQuota
 from lineagehub.web.endpoint import endpoint_of
 from lineagehub.web.parts import PRINCIPAL
 from lineagehub.web.problems import QUOTA_EXCEEDED, Refused
-from lineagehub.web.retry_after import spread
 
 DAY_SECONDS = DAY_MS // 1000
 
@@ -52,7 +51,7 @@ class QuotaDoor:
         raise Refused(
             QUOTA_EXCEEDED,
             f"The namespace {namespace!r} has used {used} of its {limit} events of {day}, UTC; this request has {events}.",
-            retry_after_seconds=spread(self._seconds_left() if limit else math.inf),
+            retry_after_seconds=self._seconds_left() if limit else math.inf,
             members={"limit": limit, "used": used, "resets_at": resets_at.isoformat().replace("+00:00", "Z")},
         )
 

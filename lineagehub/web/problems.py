@@ -67,9 +67,9 @@ class ProblemDocument(BaseModel):
 class Refused(Exception):
     """The request is refused with a problem.
 
-    `retry_after_seconds` and `headers` go into the answer; `close` ends the connection. `denied` says, for the audit log only, that the
-    refusal denies something to the caller, and why: for an answer that must not say so itself, such as 404 for what is another's.
-    `members` are more members of the document.
+    `retry_after_seconds` (how long it takes; may be infinite) and `headers` go into the answer; `close` ends the connection. `denied` says,
+    for the audit log only, that the refusal denies something to the caller, and why: for an answer that must not say so itself, such as
+    404 for what is another's. `members` are more members of the document.
     """
 
     def __init__(

@@ -15,7 +15,6 @@ from lineagehub.quota.rate_limiter import BatchExceedsBurst, Standing, Throttled
 from lineagehub.web.endpoint import Endpoint, endpoint_of
 from lineagehub.web.parts import PARTS, PRINCIPAL
 from lineagehub.web.problems import BATCH_EXCEEDS_BURST, RATE_LIMITED, THROTTLED, Refused
-from lineagehub.web.retry_after import spread
 
 LARGEST_INTEGER = 999_999_999_999_999
 """Of a structured field (RFC 9651, section 3.3.1); a limit may be one more."""
@@ -46,7 +45,7 @@ def charge(request: web.Request, items: int, size: int = 0) -> None:
 def _throttled(endpoint: Endpoint, error: Throttled) -> Refused:
     is_for_now = math.isfinite(error.wait_seconds)
     problem = THROTTLED if is_for_now and THROTTLED in endpoint.problems else RATE_LIMITED
-    return Refused(problem, str(error), retry_after_seconds=spread(error.wait_seconds))
+    return Refused(problem, str(error), retry_after_seconds=error.wait_seconds)
 
 
 async def tell_rate_limits(request: web.Request, response: web.StreamResponse) -> None:

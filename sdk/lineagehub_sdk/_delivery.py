@@ -34,7 +34,8 @@ EVENTS_A_STEP, MORE_EVENTS_A_STEP = 8, 400
 GIVE_WAY_SECONDS = 0.00005
 """A loop that does nothing but call fills the queue in 50 ms, ten switches of the interpreter's lock: half of its events found no room.
 
-Like this it is as fast as the disk, 50,000 events a second; and 0.6 s slower in all where nobody takes and there is no disk.
+Like this it is as fast as the disk, 50,000 events a second; and 0.2 s slower in all where nobody takes and there is no disk. Not sooner:
+a pipeline that computes has 5,000 events waiting at times, and would wait for 0.5 ms in every hundredth call.
 """
 
 importing = threading.Lock()
@@ -64,7 +65,7 @@ class Delivery:
         self._queue: deque[Taken] = deque()
         self._limit = config.queue_size
         self._wake_at = min(max(config.batch_size, config.queue_size // 8), config.queue_size)
-        self._crowded_at = config.queue_size // 2
+        self._crowded_at = config.queue_size * 7 // 8
         self._wake = threading.Event()
         self._idle = False
         self._changed = threading.Condition()
@@ -88,7 +89,7 @@ class Delivery:
     def put(self, taken: Taken) -> None:
         """Queue an event; drop it when there is no room. Never blocks: no lock but for the first event and a full queue.
 
-        While more than half of the room is taken, the caller gives way to the collector, GIVE_WAY_SECONDS an event.
+        When seven eighths of the room are taken the caller gives way to the collector, GIVE_WAY_SECONDS an event.
         """
         queue = self._queue
         waiting = len(queue) + self._encoding + self._backlog.in_memory

@@ -153,10 +153,8 @@ def measure(parameters: Parameters, directory: Path) -> list[Measurement]:
                 arguments = [str(parameters.calls)]
                 measurements.append(_round(f"a call, hub {hub}", parameters.calls, CALL, environment, arguments))
         with _hub("up") as environment:
-            arguments = [str(parameters.calls)]
-            # A loop that does nothing else fills the default queue faster than any hub takes it.
-            roomy = {**environment, "LINEAGEHUB_QUEUE_SIZE": str(4 * parameters.calls)}
-            measurements.append(_round("tight loop, hub up", parameters.calls, TIGHT, roomy, arguments))
+            arguments = [str(4 * parameters.calls)]
+            measurements.append(_round("tight loop, hub up", 4 * parameters.calls, TIGHT, environment, arguments))
         with _hub("black-holed") as environment:
             memory = {**environment, "LINEAGEHUB_SPOOL_SIZE": "0"}
             measurements.append(_round("full queue, no spool", 1, MEMORY, memory, []))

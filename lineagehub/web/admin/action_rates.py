@@ -18,7 +18,6 @@ from aiohttp import web
 from lineagehub.auth.principal import Principal
 from lineagehub.quota.gcra import Gcra
 from lineagehub.web.problems import RATE_LIMITED, Refused
-from lineagehub.web.retry_after import spread
 
 MAXIMUM_CALLERS = 1_000
 """Who has not done anything for longest is forgotten, and may do a whole burst again."""
@@ -76,7 +75,7 @@ class ActionRate:
                 RATE_LIMITED,
                 f"This hub {self._action} at {self._pace.each_second:g} a second for one caller, "
                 f"{self._pace.burst} at once; send the rest after Retry-After.",
-                retry_after_seconds=spread(wait),
+                retry_after_seconds=wait,
             )
 
 

@@ -7,7 +7,6 @@ of our own that nobody expected, is 503 with Retry-After; 500 never happens.
 
 from __future__ import annotations
 
-import math
 from http import HTTPStatus
 
 import orjson
@@ -31,6 +30,7 @@ from lineagehub.web.problems import (
     Refused,
     problem_of,
 )
+from lineagehub.web.retry_after import spread
 from lineagehub.web.rpc_status import status_answer
 
 log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ def _response(request: web.Request, refused: Refused) -> web.Response:
         response = web.Response(body=orjson.dumps(document), status=problem.status, content_type=MEDIA_TYPE)
     response.headers.update(refused.headers)
     if refused.retry_after_seconds is not None and not _is_slept_out(request, problem.status):
-        response.headers["Retry-After"] = str(max(1, math.ceil(refused.retry_after_seconds)))
+        response.headers["Retry-After"] = str(spread(refused.retry_after_seconds))
     if refused.close:
         response.force_close()
     return response

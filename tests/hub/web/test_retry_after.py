@@ -14,6 +14,7 @@ TRIES = 2_000
 @pytest.mark.parametrize(
     ("wait", "least", "most"),
     [
+        (0.0, 1, 1),
         (0.001, 1, 1),
         (0.7, 1, 1),
         (9.2, 10, 11),
