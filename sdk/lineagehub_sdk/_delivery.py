@@ -9,13 +9,13 @@ first attempt to send them hangs, and safe from kill -9. Without a spool they wa
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lineagehub_sdk._attempts import LONGEST_BACKOFF_SECONDS, Attempts
 from lineagehub_sdk._backlog import MEMORY, Backlog
 from lineagehub_sdk._encoding import Snapshot, prepare
 from lineagehub_sdk._guard import debug, never_raise, warn_once
@@ -25,8 +25,6 @@ from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transpo
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
 
-FIRST_BACKOFF_SECONDS = 0.5
-LONGEST_BACKOFF_SECONDS = 30.0
 SYNC_SECONDS = 0.5
 EVENTS_A_STEP, MORE_EVENTS_A_STEP = 8, 400
 """At 3 us an event. With more, a full queue empties as fast as a loop that does nothing else can fill it."""
@@ -79,10 +77,7 @@ class Delivery:
         self._closing = False
         self._parking = False
         self._hurried = 0
-        self._attempts = 0
-        self._failures = 0
-        self._retry_at = 0.0
-        self._told_to_wait = False
+        self._attempts = Attempts()
 
     # The caller's thread
 
@@ -128,9 +123,8 @@ class Delivery:
         with self._changed:
             if self._collector is None:
                 return not self.pending
-            begun = self._attempts
-            if not self._told_to_wait:
-                self._retry_at = 0.0
+            begun = self._attempts.made
+            self._attempts.hurry()
             self._hurried += 1
             self._wake.set()
             self._changed.notify_all()
@@ -138,7 +132,7 @@ class Delivery:
             def settled() -> bool:
                 if not self.pending and not self._adoption_due():
                     return True
-                asked = self._attempts > begun or self._told_to_wait
+                asked = self._attempts.made > begun or self._attempts.told_to_wait
                 return not patient and self.away and asked and not self.in_memory
 
             self._changed.wait_for(settled, timeout)
@@ -304,17 +298,15 @@ class Delivery:
         return self._closing and self._collector is None and (self.away or not self.pending) and not self.in_memory
 
     def _may_send(self) -> bool:
-        return (self._backlog.waits and time.monotonic() >= self._retry_at) or self._adoption_due()
+        return (self._backlog.waits and not self._attempts.seconds_to_wait()) or self._adoption_due()
 
     def _adoption_due(self) -> bool:
         return not self.away and self._backlog.seconds_until_adoption() == 0
 
     def _patience(self) -> float | None:
         """How long to wait for news."""
-        now = time.monotonic()
-        if self._retry_at > now:
-            return self._retry_at - now
-        return None if self.away else self._backlog.seconds_until_adoption()
+        nothing_to_adopt = None if self.away else self._backlog.seconds_until_adoption()
+        return self._attempts.seconds_to_wait() or nothing_to_adopt
 
     def _next_batch(self) -> tuple[list[PreparedEvent], str]:
         with never_raise("reading what waits", strict=False):
@@ -322,7 +314,7 @@ class Delivery:
             if not batch[0]:
                 self._changed.notify_all()
             return batch
-        self._retry_at = time.monotonic() + LONGEST_BACKOFF_SECONDS
+        self._attempts.wait(LONGEST_BACKOFF_SECONDS)
         return [], MEMORY
 
     def _attempt(self, events: list[PreparedEvent], source: str) -> None:
@@ -348,10 +340,7 @@ class Delivery:
     def _failed(self, source: str, reason: str, retry_after: float | None) -> None:
         self._warn("unavailable", f"not sent yet, trying again: {reason}")
         with self._changed:
-            self._retry_at = time.monotonic() + pause_seconds(self._failures, retry_after)
-            self._told_to_wait = retry_after is not None
-            self._attempts += 1
-            self._failures += 1
+            self._attempts.failed(retry_after)
             self.away = True
             self._backlog.failed(source)
             self._wake.set()
@@ -363,21 +352,10 @@ class Delivery:
         debug(f"{self._name} took {len(events) - len(refusals)} events")
         with self._changed:
             self._backlog.succeeded(len(events), [refusal.event for refusal in refusals], source)
-            self._attempts += 1
-            self._failures, self._retry_at = 0, 0.0
-            self.away = self._told_to_wait = False
+            self._attempts.succeeded()
+            self.away = False
             self.refused += len(refusals)
             self.sent += len(events) - len(refusals)
             if self._closing:
                 self._wake.set()
             self._changed.notify_all()
-
-
-def pause_seconds(failures: int, retry_after: float | None) -> float:
-    """Jittered, so that many pipelines do not come back at the same moment; never before the hub wants to be asked again."""
-    # `random` would cost 4 ms of the import.
-    fraction = int.from_bytes(os.urandom(4), "big") / (1 << 32)
-    if retry_after is not None:
-        return retry_after * (1 + fraction / 10)
-    ceiling: float = min(FIRST_BACKOFF_SECONDS * 2 ** min(failures, 10), LONGEST_BACKOFF_SECONDS)
-    return ceiling * (1 + fraction) / 2

@@ -17,7 +17,7 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _client, _delivery, _guard, _otel, _propagation, _spool
+from lineagehub_sdk import _attempts, _client, _guard, _otel, _propagation, _spool
 from lineagehub_sdk.transports.memory import MemoryTransport
 
 from tests.support.hub import clean_environment
@@ -225,8 +225,8 @@ def memory() -> Iterator[list[dict[str, Any]]]:
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pauses short where the other side names none."""
-    monkeypatch.setattr(_delivery, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(_delivery, "LONGEST_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(_attempts, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(_attempts, "LONGEST_BACKOFF_SECONDS", 0.02)
 
 
 def complaints(result: subprocess.CompletedProcess[str]) -> list[str]:
