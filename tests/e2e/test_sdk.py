@@ -42,21 +42,29 @@ def test_an_example_runs_with_url_and_key_and_its_events_arrive(hub: Hub, exampl
 
 JOINED = """
 import lineagehub_sdk as sdk
-from lineagehub_sdk.telemetry import configure_telemetry
+from lineagehub_sdk.telemetry import configure_telemetry, log_exporter
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.resources import Resource
+
+logs = LoggerProvider(Resource.create({"service.name": SERVICE}))
+logs.add_log_record_processor(BatchLogRecordProcessor(log_exporter()))
 
 @sdk.telemetry_track(service_name=SERVICE, tags={"tier": "gold"})
 @sdk.lineage_track("joined", namespace=SERVICE, inputs="s3://raw/orders", outputs="postgres://db/shop.public.orders")
 def load():
+    logs.get_logger("pipeline").emit(body="seven rows were empty")
     return sdk.current_run().run_id
 
 provider = configure_telemetry(SERVICE)
 print(load())
 provider.shutdown()
+logs.shutdown()
 assert sdk.flush(20)
 """
 
 
-def test_a_run_and_its_span_find_each_other_in_the_store_and_the_run_is_counted(hub: Hub) -> None:
+def test_a_run_its_span_and_its_logs_find_each_other_in_the_store_and_the_run_is_counted(hub: Hub) -> None:
     service = f"joined-{uuid.uuid4().hex[:8]}"
     result = subprocess.run(
         [sys.executable, "-c", JOINED.replace("SERVICE", repr(service))],
@@ -90,6 +98,9 @@ def test_a_run_and_its_span_find_each_other_in_the_store_and_the_run_is_counted(
     # As a reader finds it: from the run to its span.
     found = hub.get(f"/api/v1/jobs/runs/{run_id}/spans").json()
     assert [each["SpanId"] for each in found["spans"]] == [span["SpanId"]]
+    logged = "SELECT Body, SpanId FROM otel_logs WHERE TraceId = {trace:String}"
+    wait_until(lambda: bool(hub.rows(logged, trace=span["TraceId"])), VISIBLE_SECONDS, "what the run logged")
+    assert hub.rows(logged, trace=span["TraceId"]) == [{"Body": "seven rows were empty", "SpanId": span["SpanId"]}]
     counted = (
         "SELECT count() FROM otel_metrics_sum WHERE MetricName = 'pipeline_runs_success_total' "
         "AND ServiceName = {service:String}"
