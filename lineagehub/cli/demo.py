@@ -59,6 +59,7 @@ def command(
     _require_hub(url)
     transports = ["http", *(["kafka"] if kafka else [])]
     sent = [run for transport in transports for run in _send(transport, url, api_key, namespace, kafka)]
+    typer.echo(f"{len(sent)} runs are sent; waiting until they can be read (a few seconds)…", err=True)
     arrived = _wait(url, api_key, sent)
     complete = all(entry.complete for entry in arrived)
     if json_output:
@@ -115,11 +116,11 @@ def _trace_id() -> str:
 
 def _wait(url: str, api_key: str, sent: list[SentRun]) -> list[Arrived]:
     deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        arrived = [_look(url, api_key, run) for run in sent]
-        if all(entry.complete for entry in arrived) or time.monotonic() > deadline:
-            return arrived
+    arrived = [_look(url, api_key, run) for run in sent]
+    while not all(entry.complete for entry in arrived) and time.monotonic() < deadline:
         time.sleep(PAUSE_SECONDS)
+        arrived = [entry if entry.complete else _look(url, api_key, entry.run) for entry in arrived]
+    return arrived
 
 
 def _look(url: str, api_key: str, run: SentRun) -> Arrived:

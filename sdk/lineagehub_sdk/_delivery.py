@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from lineagehub_sdk._attempts import LONGEST_BACKOFF_SECONDS, Attempts
 from lineagehub_sdk._backlog import MEMORY, Backlog
-from lineagehub_sdk._encoding import Snapshot, prepare
+from lineagehub_sdk._encoding import Snapshot, prepare, warn_of_coercion
 from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
@@ -238,7 +238,7 @@ class Delivery:
             return None
         if coerced:
             self.coerced += 1
-            warn_once("coerced", "an event held values that JSON does not know; they were written as text, or left out")
+            warn_of_coercion()
         return event
 
     def _write(self) -> None:

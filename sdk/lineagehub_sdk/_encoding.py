@@ -16,6 +16,7 @@ import time
 from typing import Any, Protocol
 
 from lineagehub_sdk import _wire
+from lineagehub_sdk._guard import warn_once
 from lineagehub_sdk.transports._transport import PreparedEvent
 
 DEEPEST = 64
@@ -70,8 +71,14 @@ def frozen(value: dict[str, Any]) -> dict[str, Any]:
     try:
         copy: dict[str, Any] = marshal.loads(marshal.dumps(value))  # noqa: S302 our own bytes, of this process
     except ValueError:
+        warn_of_coercion()
         copy = coerce(value)
     return copy
+
+
+def warn_of_coercion() -> None:
+    """Log, once, that values were coerced."""
+    warn_once("coerced", "an event held values that JSON does not know; they were written as text, or left out")
 
 
 def _new_id() -> str:

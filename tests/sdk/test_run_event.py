@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import lineagehub_sdk as sdk
@@ -96,6 +97,15 @@ def test_a_declared_value_that_json_does_not_know_is_coerced_and_counted_in_each
     work()
     assert [event["inputs"][0]["facets"]["x"] for event in emitted(memory)] == [{"value": None, "tags": [1]}] * 4
     assert current_client().coerced == 4
+
+
+def test_a_value_that_is_no_plain_data_is_written_as_text_and_said(
+    memory: list[dict[str, Any]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with sdk.run("job") as r:
+        r.output({"namespace": "n", "name": "d", "facets": {"x": {"value": Decimal("1.50")}}})
+    assert [event["outputs"][0]["facets"]["x"]["value"] for event in emitted(memory)[1:]] == ["1.50"]
+    assert caplog.text.count("values that JSON does not know") == 1
 
 
 def test_names_that_json_escapes_arrive_as_they_are(memory: list[dict[str, Any]]) -> None:
