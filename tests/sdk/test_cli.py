@@ -346,6 +346,20 @@ def test_the_spool_is_shown_sent_and_purged(
     assert [status["events"] for status in terminal.json()] in ([], [0])
 
 
+def test_the_spool_of_the_kafka_transport_is_sent_without_a_hubs_address(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LINEAGEHUB_URL", raising=False)
+    monkeypatch.setenv("LINEAGEHUB_SPOOL_DIRECTORY", str(tmp_path / "spool"))
+    assert terminal.run("spool", "send") == 78
+    assert "LINEAGEHUB_URL is not set" in terminal.err
+    (tmp_path / "spool").mkdir()
+    for name, value in {"TRANSPORT": "kafka", "KAFKA_BROKERS": "127.0.0.1:1", "NAMESPACE": "demo"}.items():
+        monkeypatch.setenv(f"LINEAGEHUB_{name}", value)
+    assert terminal.run("spool", "send") == 0
+    assert terminal.out == "0 events sent, 0 refused, 0 damaged\n"
+
+
 def _leave_behind(tmp_path: Path, nobody_at: str, answers: HubDouble) -> None:
     """Let a process end with three events on disk, as the hub answers 503 to it, and to what comes next."""
     answers.answers = [Scripted(503)] * 1_000

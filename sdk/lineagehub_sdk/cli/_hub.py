@@ -24,11 +24,14 @@ QUIET_SECONDS = 2.0
 """How long a person waits without a word."""
 
 
-def configured(options: argparse.Namespace) -> LineageHubConfig:
-    """Return the configuration with the command's options. A command is asked for: it sends under pytest, too."""
+def configured(options: argparse.Namespace, *, or_kafka: bool = False) -> LineageHubConfig:
+    """Return the configuration with the command's options. A command is asked for: it sends under pytest, too.
+
+    It must name a hub; with `or_kafka`, the kafka transport will do.
+    """
     given = {name: getattr(options, name, None) for name in ("hub_endpoint", "api_key", "namespace")}
     config = configure(**given, send=True)
-    if not config.hub_endpoint:
+    if not config.hub_endpoint and not (or_kafka and "kafka" in config.transports):
         raise Failure(
             "LINEAGEHUB_URL is not set: there is no hub to ask.",
             "export LINEAGEHUB_URL=http://127.0.0.1:8080 LINEAGEHUB_API_KEY=… (`lineagehub up` prints both)",

@@ -45,7 +45,7 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _send(options: argparse.Namespace) -> int:
-    results = send_spool(configured(options))
+    results = send_spool(configured(options, or_kafka=True))
     if options.json:
         print(json.dumps([asdict(result) for result in results]))
     for result in results:
