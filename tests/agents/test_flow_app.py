@@ -280,6 +280,7 @@ async def test_a_tenants_garbage_goes_to_its_own_lane_with_its_place_and_its_sig
     assert dict(letter.headers)[HEADER_OFFSET].isdigit()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("followers", [0, 200])
 async def test_records_that_faust_loses_on_their_way_are_read_again(running: Running, followers: int) -> None:
     deliverer = running.app.deliverers[TOPIC]

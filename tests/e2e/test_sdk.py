@@ -108,6 +108,7 @@ def test_a_run_its_span_and_its_logs_find_each_other_in_the_store_and_the_run_is
     wait_until(lambda: hub.count(counted, service=service) == 1, VISIBLE_SECONDS, "the metrics of the run")
 
 
+@pytest.mark.slow
 def test_the_demo_sees_everything_that_it_sent_arrive(hub: Hub) -> None:
     environment = _environment(hub) | {"LINEAGEHUB_KAFKA_BROKERS": hub.ready["kafka"], "LINEAGEHUB_NAMESPACE": "demo"}
     command = [sys.executable, "-m", "lineagehub", "demo"]

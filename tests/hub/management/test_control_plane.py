@@ -143,6 +143,7 @@ async def test_without_a_broker_a_change_is_unavailable_and_not_in_force() -> No
             await proxy.restore()
 
 
+@pytest.mark.slow
 async def test_a_first_start_during_a_deletion_makes_an_operators_key_only(kafka: KafkaSettings) -> None:
     base = new_namespace("analytics")
     async with opened(kafka) as control:

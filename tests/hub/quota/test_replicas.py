@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import pytest
+
 from lineagehub.broker.producer import Producer
 from lineagehub.broker.topics import apply_topics
 from lineagehub.contract.topics import REPLICAS
@@ -76,6 +78,7 @@ async def test_one_that_dies_is_counted_no_more_and_its_restart_is(kafka: KafkaS
             assert restarted.replicas.id != second.replicas.id
 
 
+@pytest.mark.slow
 async def test_while_the_broker_is_away_the_count_stays_and_then_the_dead_are_found_out() -> None:
     async with proxied_broker() as (broker, proxy):
         kafka = broker.settings()

@@ -215,6 +215,7 @@ async def test_a_malformed_idempotency_key_is_refused(web: RunningWeb, key: str,
     assert (answer.status, problem["reason"]) == (400, "invalid_idempotency_key")
 
 
+@pytest.mark.slow
 async def test_when_the_broker_stalls_half_way_what_it_has_is_a_success_and_the_rest_is_retriable() -> None:
     event_bytes = 200_000
     async with proxied_broker() as (broker, proxy):
