@@ -173,9 +173,12 @@ def _pipeline(calls: int) -> Measurement:
             kind: _Turns(_start(PIPELINE, environment, [str(calls), kind, str(loops)]))
             for kind in ("undecorated", "decorated")
         }
-        goes_on = True
-        while goes_on:
-            goes_on = sum(one.take() for one in running.values()) > 0
+        try:
+            while sum(one.take() for one in running.values()):
+                pass
+        finally:
+            for one in running.values():
+                one.kill()
     plain, decorated = running["undecorated"], running["decorated"]
     return Measurement(
         "pipeline, hub down",
@@ -197,6 +200,12 @@ class _Turns:
         self._process = process
         self._ended = os.pidfd_open(process.pid)
         self.seconds = self.cpu_seconds = 0.0
+
+    def kill(self) -> None:
+        """End it, if it has not ended: stopped, it would outlive the benchmark."""
+        if self._process.returncode is None:
+            self._process.kill()
+            self._process.wait()
 
     def take(self) -> bool:
         """Let it run for TURN_SECONDS, or to its end; return whether it goes on. Raises AssertionError when it fails."""
