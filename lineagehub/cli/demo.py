@@ -108,7 +108,7 @@ def _send(transport: str, url: str, api_key: str, namespace: str, kafka: str) ->
 
 
 def _trace_id() -> str:
-    from lineagehub_sdk._otel import current_ids
+    from lineagehub_sdk._telemetry.otel import current_ids
 
     ids = current_ids()
     return ids[0] if ids else ""

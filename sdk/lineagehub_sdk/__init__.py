@@ -7,6 +7,9 @@
 
 Standard library only at import; `[kafka]` and `[otel]` are extras, imported when used. Everything public is named here; modules that
 begin with an underscore may change at any time.
+
+    _lineage: decorator, run -> _client -> _delivery: queue, JSON, memory or disk -> transports: http, kafka, file …
+    _telemetry: the run's span and metrics, exporters by the same transports        clients, cli: the hub's routes by hand
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from lineagehub_sdk._client import configure, emit, flush, reset_config
 from lineagehub_sdk._client import current_config as get_config
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._datasets import (
+from lineagehub_sdk._lineage.datasets import (
     AdapterType,
     DataFormat,
     DatasetSpec,
@@ -25,9 +28,9 @@ from lineagehub_sdk._datasets import (
     get_adapter_examples,
     validate_dataset_spec,
 )
-from lineagehub_sdk._decorator import lineage_track, telemetry_track
-from lineagehub_sdk._propagation import child_environment, extract, in_context, inject
-from lineagehub_sdk._run import Run, current_run, run
+from lineagehub_sdk._lineage.decorator import lineage_track, telemetry_track
+from lineagehub_sdk._lineage.propagation import child_environment, extract, in_context, inject
+from lineagehub_sdk._lineage.run import Run, current_run, run
 from lineagehub_sdk.errors import APIError, LineageHubSdkError
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The client behind everything: it takes events for its deliveries (`_delivery`), and sees to forks and to the end of the process.
+"""The client behind everything: it takes events for its deliveries (`delivery`), and sees to forks and to the end of the process.
 
 `emit` never blocks and never raises. After a fork the child has fresh, empty deliveries and threads of its own. At the end what waits is
 sent, or written to disk. Several transports ("file+http") are several deliveries: none waits for another.
@@ -16,12 +16,12 @@ import time
 import weakref
 from typing import Any, Unpack
 
-from lineagehub_sdk import _delivery
 from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
-from lineagehub_sdk._delivery import Delivery, Taken
-from lineagehub_sdk._encoding import now_ms, prepare, snapshot
+from lineagehub_sdk._delivery import importing
+from lineagehub_sdk._delivery.delivery import Delivery, Taken
+from lineagehub_sdk._delivery.encoding import now_ms, prepare, snapshot
 from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
-from lineagehub_sdk._run_event import RunEvent
+from lineagehub_sdk._lineage.run_event import RunEvent
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports._transport import Transport
@@ -286,17 +286,17 @@ def _flush_at_end_of_multiprocessing_child() -> None:
 
 def _hold_imports() -> None:
     global _imports_held
-    _imports_held = _delivery.importing.acquire(timeout=LONGEST_IMPORT_SECONDS)
+    _imports_held = importing.lock.acquire(timeout=LONGEST_IMPORT_SECONDS)
 
 
 def _release_imports() -> None:
     if _imports_held:
-        _delivery.importing.release()
+        importing.lock.release()
 
 
 def _begin_child() -> None:
     global _current_lock
-    _current_lock, _delivery.importing = threading.Lock(), threading.Lock()
+    _current_lock, importing.lock = threading.Lock(), threading.Lock()
     for client in list(_clients):
         client._begin_process()
 

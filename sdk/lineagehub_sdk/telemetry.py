@@ -13,11 +13,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from lineagehub_sdk import _otel
 from lineagehub_sdk._client import current_config
 from lineagehub_sdk._config import LineageHubConfig
 from lineagehub_sdk._guard import never_raise, warn
-from lineagehub_sdk._run_metrics import RunMetrics
+from lineagehub_sdk._telemetry import otel
+from lineagehub_sdk._telemetry.run_metrics import RunMetrics
 
 try:
     from opentelemetry.sdk.metrics import MeterProvider
@@ -27,7 +27,7 @@ try:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
     from opentelemetry.trace import set_tracer_provider
 
-    from lineagehub_sdk._otel_exporters import (
+    from lineagehub_sdk._telemetry.exporters import (
         KafkaMetricExporter,
         KafkaSpanExporter,
         metric_exporter,
@@ -56,7 +56,7 @@ EXPORT_METRICS_EVERY_MS = 10_000
 def configure_telemetry(
     service_name: str | None = None, config: LineageHubConfig | None = None, *, set_global: bool = False
 ) -> TracerProvider:
-    """Return a tracer provider that ships to the hub; from now on open a span for each run, and count runs (`_run_metrics`).
+    """Return a tracer provider that ships to the hub; from now on open a span for each run, and count runs (`run_metrics`).
 
     By the transport in force: kafka goes straight to Kafka, http over HTTP, and the others ship nothing. `service_name` defaults
     to LINEAGEHUB_SERVICE_NAME or OTEL_SERVICE_NAME. Spans and metrics are flushed by `provider.force_flush()`, `provider.shutdown()` and
@@ -76,8 +76,8 @@ def configure_telemetry(
             reader = PeriodicExportingMetricReader(metric_exporter(settings), EXPORT_METRICS_EVERY_MS)
             meters = MeterProvider([reader], resource, shutdown_on_exit=False)
             provider.add_span_processor(_FlushMetrics(meters))
-            _otel.use_metrics(RunMetrics(meters.get_meter(_otel.INSTRUMENTATION)).count)
-    _otel.use_tracers(_Tracers(provider, processor))
+            otel.use_metrics(RunMetrics(meters.get_meter(otel.INSTRUMENTATION)).count)
+    otel.use_tracers(_Tracers(provider, processor))
     if set_global:
         set_tracer_provider(provider)
     return provider
@@ -91,15 +91,15 @@ def log_exporter(config: LineageHubConfig | None = None) -> LogRecordExporter:
     What is missing in the configuration is logged: the exporter then ships nothing. Raises ImportError where OpenTelemetry's logs,
     which are not stable yet, are not as the SDK knows them (1.40 and newer).
     """
-    from lineagehub_sdk import _otel_logs
+    from lineagehub_sdk._telemetry import logs
 
     with never_raise("making an exporter of logs"):
-        return _otel_logs.exporter_of(config or current_config())
-    return _otel_logs.DiscardingLogExporter()
+        return logs.exporter_of(config or current_config())
+    return logs.DiscardingLogExporter()
 
 
 def configure_telemetry_on_demand() -> None:
-    """Configure telemetry if there is a way to the hub, and nobody said not to (`auto_instrument=False`); called by `_otel`."""
+    """Configure telemetry if there is a way to the hub, and nobody said not to (`auto_instrument=False`); called by `otel`."""
     config = current_config()
     if config.auto_instrument and telemetry_transport(config):
         configure_telemetry(config=config)
@@ -111,7 +111,7 @@ class _Tracers:
     def __init__(self, provider: TracerProvider, processor: SpanProcessor | None) -> None:
         self._provider = provider
         self._processor = processor
-        self._tracers: dict[str, Any] = {"": provider.get_tracer(_otel.INSTRUMENTATION)}
+        self._tracers: dict[str, Any] = {"": provider.get_tracer(otel.INSTRUMENTATION)}
         self._lock = threading.Lock()
 
     def __call__(self, service_name: str) -> Any:
@@ -126,7 +126,7 @@ class _Tracers:
         provider = TracerProvider(resource=_resource(service_name), shutdown_on_exit=False)
         if self._processor is not None:
             provider.add_span_processor(self._processor)
-        return provider.get_tracer(_otel.INSTRUMENTATION)
+        return provider.get_tracer(otel.INSTRUMENTATION)
 
 
 class _FlushMetrics(SpanProcessor):

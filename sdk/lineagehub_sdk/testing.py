@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from lineagehub_sdk import _client, _clock
-from lineagehub_sdk._datasets import Datasets, several, to_openlineage
+from lineagehub_sdk._lineage.datasets import Datasets, several, to_openlineage
 from lineagehub_sdk.transports.memory import MemoryTransport
 
 BEGIN = datetime(2026, 1, 1, tzinfo=timezone.utc)

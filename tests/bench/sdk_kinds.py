@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import lineagehub_sdk as sdk
-from lineagehub_sdk import _otel
+from lineagehub_sdk._telemetry import otel
 from opentelemetry.sdk.trace import TracerProvider
 
 from tests.bench.results import Measurement
@@ -86,8 +86,8 @@ def _cases() -> dict[str, tuple[Callable[[], Any], Callable[[], Any], bool]]:
 def _round(
     case: str, plain: Callable[[], Any], tracked: Callable[[], Any], with_spans: bool, calls: int
 ) -> Measurement:
-    _otel.set_up_on_demand(None)
-    _otel.use_tracer(TracerProvider().get_tracer("bench") if with_spans else None)
+    otel.set_up_on_demand(None)
+    otel.use_tracer(TracerProvider().get_tracer("bench") if with_spans else None)
     before = _cpu_microseconds(plain, calls)
     after = _cpu_microseconds(tracked, calls)
     waits: list[float] = []

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._encoding import prepare
-from lineagehub_sdk._job import Job
-from lineagehub_sdk._run_event import RunEvent
+from lineagehub_sdk._delivery.encoding import prepare
+from lineagehub_sdk._lineage.job import Job
+from lineagehub_sdk._lineage.run_event import RunEvent
 from lineagehub_sdk.transports.kafka import Signer
 
 from lineagehub.auth.api_keys import make_api_key, parse_api_key

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from lineagehub_sdk import _spool_segment
+from lineagehub_sdk._delivery import spool_segment
 
 from tests.support.broker import free_port
 from tests.support.hub import clean_environment, start_hub
@@ -37,7 +37,7 @@ def _on_disk(state: Path) -> set[tuple[str, str]]:
     """Return run id and event type of each whole record on disk: what the dead process had written."""
     written: set[tuple[str, str]] = set()
     for segment in state.rglob("*.segment"):
-        events, _ = _spool_segment.decode(segment.read_bytes())
+        events, _ = spool_segment.decode(segment.read_bytes())
         for event in events:
             document = json.loads(event.body)
             written.add((document["run"]["runId"], document["eventType"]))

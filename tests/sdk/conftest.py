@@ -17,7 +17,10 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _attempts, _client, _guard, _otel, _propagation, _spool
+from lineagehub_sdk import _client, _guard
+from lineagehub_sdk._delivery import attempts, spool
+from lineagehub_sdk._lineage import propagation
+from lineagehub_sdk._telemetry import otel
 from lineagehub_sdk.transports.memory import MemoryTransport
 
 from tests.support.hub import clean_environment
@@ -154,16 +157,16 @@ def _clean_sdk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None
     monkeypatch.delenv("PYTEST_VERSION", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     _guard._reported.clear()
-    _propagation.from_environment.cache_clear()
+    propagation.from_environment.cache_clear()
     yield
     for client in list(_client._clients):
         # What one test leaves must not come to the next one's memory.
         client.close(10 if client.config.effective_transport == "memory" else 0)
     _client._current = None
     _client._clients.clear()
-    _otel.use_tracers(None)
-    _otel.use_metrics(None)
-    _otel.set_up_on_demand(None)
+    otel.use_tracers(None)
+    otel.use_metrics(None)
+    otel.set_up_on_demand(None)
     _guard.log.setLevel(logging.NOTSET)
     _guard.log.handlers.clear()
 
@@ -201,7 +204,7 @@ class Spooling:
 
     def waiting(self) -> int:
         """How many events wait on disk."""
-        return sum(status.events for status in _spool.spool_status(str(self.state / "lineagehub" / "spool")))
+        return sum(status.events for status in spool.spool_status(str(self.state / "lineagehub" / "spool")))
 
 
 @pytest.fixture
@@ -225,8 +228,8 @@ def memory() -> Iterator[list[dict[str, Any]]]:
 @pytest.fixture
 def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pauses short where the other side names none."""
-    monkeypatch.setattr(_attempts, "FIRST_BACKOFF_SECONDS", 0.01)
-    monkeypatch.setattr(_attempts, "LONGEST_BACKOFF_SECONDS", 0.02)
+    monkeypatch.setattr(attempts, "FIRST_BACKOFF_SECONDS", 0.01)
+    monkeypatch.setattr(attempts, "LONGEST_BACKOFF_SECONDS", 0.02)
 
 
 def complaints(result: subprocess.CompletedProcess[str]) -> list[str]:

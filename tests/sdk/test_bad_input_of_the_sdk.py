@@ -18,9 +18,9 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _spool_segment
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._delivery import spool_segment
 from lineagehub_sdk.errors import TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent
 from lineagehub_sdk.transports.http import HttpTransport
@@ -179,7 +179,7 @@ def test_m02_a_full_spool_leaves_bounded_memory_and_what_is_on_disk_goes_first(
 
 def test_m02_a_segment_that_is_a_link_is_not_read_and_files_are_0600(spooling: Spooling, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
-    secret.write_bytes(b"".join(_spool_segment.encode([PREPARED])))
+    secret.write_bytes(b"".join(spool_segment.encode([PREPARED])))
     sdk.configure(hub_endpoint=spooling.hub.url, flush_interval=0.01)
     path = _spool_path()
     path.mkdir(parents=True, mode=0o755)
@@ -384,7 +384,7 @@ time.sleep(600)
 
 
 def _spool_path() -> Path:
-    from lineagehub_sdk._spool import spool_of
+    from lineagehub_sdk._delivery.spool import spool_of
 
     spool = spool_of(current_client().config, "http")
     assert spool is not None

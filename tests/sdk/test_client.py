@@ -12,9 +12,9 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _attempts
 from lineagehub_sdk._client import Client, current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._delivery import attempts
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports.memory import MemoryTransport
 
@@ -311,9 +311,9 @@ if __name__ == "__main__":
 
 
 def test_pauses_grow_are_jittered_and_never_shorter_than_asked_for() -> None:
-    pauses = [[_attempts.pause_seconds(attempt, None) for _ in range(20)] for attempt in range(12)]
+    pauses = [[attempts.pause_seconds(attempt, None) for _ in range(20)] for attempt in range(12)]
     for attempt, several in enumerate(pauses):
-        ceiling = min(_attempts.FIRST_BACKOFF_SECONDS * 2**attempt, _attempts.LONGEST_BACKOFF_SECONDS)
+        ceiling = min(attempts.FIRST_BACKOFF_SECONDS * 2**attempt, attempts.LONGEST_BACKOFF_SECONDS)
         assert all(ceiling / 2 <= pause <= ceiling for pause in several)
         assert len(set(several)) > 1
-    assert all(10.0 <= _attempts.pause_seconds(0, 10.0) <= 11.0 for _ in range(20))
+    assert all(10.0 <= attempts.pause_seconds(0, 10.0) <= 11.0 for _ in range(20))

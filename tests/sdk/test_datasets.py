@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from lineagehub_sdk import AdapterType, DataFormat, DatasetSpec
-from lineagehub_sdk._datasets import several, to_openlineage
+from lineagehub_sdk._lineage.datasets import several, to_openlineage
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _otel
+from lineagehub_sdk._telemetry import otel
 from opentelemetry.sdk.trace import TracerProvider
 from referencing import Registry, Resource
 
@@ -65,7 +65,7 @@ def _work_that_fails() -> None:
 
 def test_every_event_and_every_facet_is_valid(memory: list[dict[str, Any]]) -> None:
     schemas = _schemas()
-    _otel.use_tracer(TracerProvider().get_tracer("test"))
+    otel.use_tracer(TracerProvider().get_tracer("test"))
     with pytest.raises(ValueError, match="wrong"):
         _work_that_fails()
     assert sdk.flush(10)

@@ -11,7 +11,7 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _otel
+from lineagehub_sdk._telemetry import otel
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -181,7 +181,7 @@ def spans() -> Callable[[], list[ReadableSpan]]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _otel.use_tracer(provider.get_tracer("test"))
+    otel.use_tracer(provider.get_tracer("test"))
     return lambda: list(exporter.get_finished_spans())
 
 

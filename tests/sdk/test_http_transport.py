@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _attempts
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._delivery import attempts
 from lineagehub_sdk._hub_connection import REQUEST_BYTES, Reply, requests_of
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports.http import HttpTransport
@@ -152,7 +152,7 @@ def test_a_named_wait_is_kept(hub_double: HubDouble, monkeypatch: pytest.MonkeyP
         asked_for.append(retry_after)
         return 0.0
 
-    monkeypatch.setattr(_attempts, "pause_seconds", pause)
+    monkeypatch.setattr(attempts, "pause_seconds", pause)
     hub_double.answers = [Scripted(503, {"Retry-After": "7"}), Scripted(503)]
     sdk.configure(hub_endpoint=hub_double.url, flush_interval=0.0)
     _emit("job")

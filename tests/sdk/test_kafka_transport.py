@@ -20,10 +20,10 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import MessageSizeTooLargeError
-from lineagehub_sdk import _spool_segment
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._spool import spool_of
+from lineagehub_sdk._delivery import spool_segment
+from lineagehub_sdk._delivery.spool import spool_of
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.telemetry import KafkaSpanExporter, configure_telemetry, log_exporter
 from lineagehub_sdk.transports.kafka import KafkaTransport, Signer
@@ -200,7 +200,7 @@ async def test_what_waited_on_disk_arrives_signed_with_the_ids_that_it_was_given
     _emit("second")
     assert not await asyncio.to_thread(sdk.flush)
     (segment,) = tmp_path.rglob("*.segment")
-    waiting, _ = _spool_segment.decode(segment.read_bytes())
+    waiting, _ = spool_segment.decode(segment.read_bytes())
     assert waiting[0].event_id == uuid.UUID(first).hex
 
     # The directory of a destination is found by its address: what is to go elsewhere is moved.
@@ -367,7 +367,7 @@ def test_what_is_missing_is_named(config: dict[str, str], words: str) -> None:
 def test_without_aiokafka_the_command_that_installs_it_is_shown(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lineagehub_sdk._kafka_producer", None)
+    monkeypatch.setitem(sys.modules, "lineagehub_sdk.transports._kafka_producer", None)
     sdk.configure(**_configuration())
     _emit("job")
     assert sdk.flush(10)
@@ -388,7 +388,7 @@ def test_a_signer_writes_nothing_of_the_key_but_its_public_id() -> None:
 
 
 def test_the_brokers_own_refusal_of_a_size_is_told_from_its_absence() -> None:
-    from lineagehub_sdk._kafka_producer import _reason
+    from lineagehub_sdk.transports._kafka_producer import _reason
 
     assert _reason(None) is None
     assert "too_large" in (_reason(MessageSizeTooLargeError()) or "")

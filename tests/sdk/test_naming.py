@@ -13,7 +13,7 @@ from lineagehub_sdk import (
     get_adapter_examples,
     validate_dataset_spec,
 )
-from lineagehub_sdk._datasets import to_openlineage
+from lineagehub_sdk._lineage.datasets import to_openlineage
 from openlineage.client.naming import dataset as naming
 
 OFFICIAL: list[tuple[Any, naming.DatasetNaming]] = [

@@ -11,7 +11,7 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _tracking
+from lineagehub_sdk._lineage import tracking
 
 from tests.support.hub import clean_environment
 
@@ -31,7 +31,7 @@ def test_a_tracked_function_runs_in_a_spawned_process() -> None:
 
 
 def test_what_a_wrapper_holds_is_plain_data_that_can_be_pickled_by_value() -> None:
-    plan = _tracking.plan_of(sdk.lineage_track("job", inputs="s3://raw/orders", tags={"a": "b"})(_plain))
+    plan = tracking.plan_of(sdk.lineage_track("job", inputs="s3://raw/orders", tags={"a": "b"})(_plain))
     assert plan is not None
     copy = pickle.loads(pickle.dumps(plan))
     assert (copy.job.name, copy.job.inputs, copy.function) == ("job", plan.job and plan.job.inputs, _plain)

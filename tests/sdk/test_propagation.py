@@ -12,7 +12,8 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _otel, _propagation
+from lineagehub_sdk._lineage import propagation
+from lineagehub_sdk._telemetry import otel
 from opentelemetry.sdk.trace import TracerProvider
 
 from tests.support.hub import clean_environment
@@ -96,7 +97,7 @@ def test_a_trace_goes_on_with_and_without_a_tracer_here(memory: Events) -> None:
         pass
     facet = _run_facets(memory, "without")["lineagehub_trace"]
     assert (facet["traceId"], facet["spanId"]) == IDS
-    _otel.use_tracer(TracerProvider().get_tracer("test"))
+    otel.use_tracer(TracerProvider().get_tracer("test"))
     with sdk.extract(headers), sdk.run("with"):
         passed_on = sdk.inject()
     facet = _run_facets(memory, "with")["lineagehub_trace"]
@@ -125,7 +126,7 @@ def _events_of_child(environment: dict[str, str]) -> Events:
 
 
 def test_a_child_process_is_part_of_the_run_that_started_it(memory: Events) -> None:
-    _otel.use_tracer(TracerProvider().get_tracer("test"))
+    otel.use_tracer(TracerProvider().get_tracer("test"))
     with sdk.run("root") as root, sdk.run("parent") as parent:
         environment = sdk.child_environment(clean_environment())
     assert environment["OPENLINEAGE_PARENT_ID"] == f"default/parent/{parent.run_id}"
@@ -186,7 +187,7 @@ def test_a_malformed_variable_is_ignored_with_one_log_line(
     variable: str, memory: Events, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv(variable, "nonsense")
-    _propagation.from_environment.cache_clear()
+    propagation.from_environment.cache_clear()
     for _ in range(3):
         with sdk.run("job"):
             pass
@@ -214,8 +215,8 @@ def test_calls_at_the_same_time_have_a_context_each(memory: Events) -> None:
 def test_a_trace_of_the_environment_goes_on(memory: Events, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINEAGEHUB_RUN", f"1;{PARENT};ns;job;{ROOT};ns;root")
     monkeypatch.setenv("TRACEPARENT", TRACE)
-    _propagation.from_environment.cache_clear()
-    _otel.use_tracer(TracerProvider().get_tracer("test"))
+    propagation.from_environment.cache_clear()
+    otel.use_tracer(TracerProvider().get_tracer("test"))
     with sdk.run("outer"), sdk.run("inner"):
         pass
     outer, inner = (_run_facets(memory, job)["lineagehub_trace"] for job in ("outer", "inner"))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _spool, _spool_segment, _spool_share
 from lineagehub_sdk._client import current_client
 from lineagehub_sdk._config import LineageHubConfig
+from lineagehub_sdk._delivery import spool, spool_segment, spool_share
 from lineagehub_sdk.transports._transport import PreparedEvent
 
 from tests.sdk.conftest import HubDouble, Scripted, Spooling
@@ -37,11 +37,11 @@ def _event(number: int, text: str = "") -> PreparedEvent:
     return PreparedEvent(body, f"{number:032x}", f"job:n/{number}".encode(), 1_700_000_000_000 + number)
 
 
-def _spool_at(path: Path, size: int = 100_000_000) -> _spool_share.Spool:
-    return _spool_share.Spool(str(path), "http://hub", "key", size)
+def _spool_at(path: Path, size: int = 100_000_000) -> spool_share.Spool:
+    return spool_share.Spool(str(path), "http://hub", "key", size)
 
 
-def _sent_all(spool: _spool_share.Spool, *, own: bool) -> list[PreparedEvent]:
+def _sent_all(spool: spool_share.Spool, *, own: bool) -> list[PreparedEvent]:
     taken: list[PreparedEvent] = []
     while events := spool.next_events(7, own=own):
         taken += events
@@ -163,8 +163,8 @@ def test_a_child_that_closes_what_it_inherited_leaves_its_parents_lock(tmp_path:
 def test_events_are_read_as_they_were_written_and_segments_are_filled_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_spool_share, "SEGMENT_BYTES", 2_000)
-    monkeypatch.setattr(_spool_share, "LINES_A_WRITE", 3)
+    monkeypatch.setattr(spool_share, "SEGMENT_BYTES", 2_000)
+    monkeypatch.setattr(spool_share, "LINES_A_WRITE", 3)
     spool = _spool_at(tmp_path / "spool")
     events = [_event(number, "x" * 200) for number in range(60)]
     events.append(PreparedEvent(b'{"a":"b"}', "f" * 32, 'job:n/,"event":"ü'.encode(), 0))
@@ -200,8 +200,8 @@ def test_directory_and_segments_are_the_users_alone(tmp_path: Path) -> None:
 
 def test_each_destination_and_key_has_a_directory_of_its_own_and_no_secret_is_in_its_name() -> None:
     def path(config: LineageHubConfig) -> str:
-        spool = _spool.spool_of(config, config.effective_transport)
-        return spool.path if spool is not None else ""
+        found = spool.spool_of(config, config.effective_transport)
+        return found.path if found is not None else ""
 
     paths = [
         path(LineageHubConfig(hub_endpoint="http://hub", api_key="secret-1")),
@@ -214,7 +214,7 @@ def test_each_destination_and_key_has_a_directory_of_its_own_and_no_secret_is_in
     assert not any("secret" in each for each in paths)
     for transport in ("console", "memory", "none", "file"):
         assert path(LineageHubConfig(transport=transport, hub_endpoint="http://hub", file="f")) == ""
-    assert _spool.spool_of(LineageHubConfig(hub_endpoint="http://hub", spool_size=0), "http") is None
+    assert spool.spool_of(LineageHubConfig(hub_endpoint="http://hub", spool_size=0), "http") is None
 
 
 def test_status_send_and_purge_are_what_the_command_line_needs(spooling: Spooling) -> None:
@@ -222,20 +222,20 @@ def test_status_send_and_purge_are_what_the_command_line_needs(spooling: Spoolin
     config = LineageHubConfig(
         hub_endpoint=spooling.hub.url, api_key="lh_key", spool_directory=str(spooling.state / "lineagehub" / "spool")
     )
-    directory = _spool.spool_directory(config)
-    (status,) = _spool.spool_status(directory)
+    directory = spool.spool_directory(config)
+    (status,) = spool.spool_status(directory)
     assert (status.events, status.in_use, status.corrupt, status.destination) == (120, 0, 0, spooling.hub.url)
-    (sent,) = _spool.send_spool(config)
+    (sent,) = spool.send_spool(config)
     assert sent.sent == 0
     assert "does not answer" in str(sent.error)
     spooling.hub.absent = False
     spooling.hub.answers = [Scripted(403, {}, b'{"detail": "The key is read-only."}')]
     progress: list[int] = []
-    (sent,) = _spool.send_spool(config, lambda so_far: progress.append(so_far.sent))
+    (sent,) = spool.send_spool(config, lambda so_far: progress.append(so_far.sent))
     assert (sent.sent, sent.refused, sent.error, progress) == (20, 100, None, [0, 20])
-    (status,) = _spool.spool_status(directory)
+    (status,) = spool.spool_status(directory)
     assert (status.events, status.refused, status.segments) == (0, 100, 0)
-    assert _spool.purge_spool(directory) == 1
+    assert spool.purge_spool(directory) == 1
     assert spooling.files() == []
 
 
@@ -244,9 +244,9 @@ def test_purge_leaves_what_living_processes_hold(tmp_path: Path) -> None:
     living.append([_event(1)])
     dead.append([_event(2)])
     dead.release()
-    (status,) = _spool.spool_status(str(tmp_path))
+    (status,) = spool.spool_status(str(tmp_path))
     assert (status.events, status.in_use, status.segments) == (2, 1, 2)
-    assert _spool.purge_spool(str(tmp_path)) == 1
+    assert spool.purge_spool(str(tmp_path)) == 1
     assert _sent_all(living, own=True) == [_event(1)]
 
 
@@ -254,7 +254,7 @@ def test_a_segment_says_where_it_goes(tmp_path: Path) -> None:
     spool = _spool_at(tmp_path / "hub")
     spool.append([_event(1)])
     (segment,) = (tmp_path / "hub").iterdir()
-    header = _spool_segment.read_header(segment.read_bytes())
+    header = spool_segment.read_header(segment.read_bytes())
     assert header == {"spool": 1, "destination": "http://hub", "key_id": "key"}
 
 
@@ -262,5 +262,5 @@ def test_the_environment_chooses_directory_and_size(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LINEAGEHUB_SPOOL_DIRECTORY", str(tmp_path))
     monkeypatch.setenv("LINEAGEHUB_SPOOL_SIZE", "1000")
     config = sdk.configure(hub_endpoint="http://hub")
-    assert _spool.spool_directory(config) == str(tmp_path)
+    assert spool.spool_directory(config) == str(tmp_path)
     assert config.spool_size == 1_000

@@ -9,7 +9,7 @@ from typing import Any
 
 import lineagehub_sdk as sdk
 import pytest
-from lineagehub_sdk import _otel
+from lineagehub_sdk._telemetry import otel
 from lineagehub_sdk.telemetry import configure_telemetry, log_exporter, metric_exporter, span_exporter
 from opentelemetry import trace
 from opentelemetry._logs import SeverityNumber
@@ -51,7 +51,7 @@ def test_each_run_is_a_span_under_the_applications_and_a_failed_one_says_so(memo
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _otel.use_tracer(provider.get_tracer("test"))
+    otel.use_tracer(provider.get_tracer("test"))
     with (
         TracerProvider().get_tracer("application").start_as_current_span("its own") as own,
         pytest.raises(KeyError),
@@ -153,7 +153,7 @@ def test_telemetry_track_needs_no_set_up_and_says_its_service(hub_double: HubDou
 
     first()
     second()
-    provider = _otel._tracers._provider  # type: ignore[union-attr] # what was set up on demand
+    provider = otel._tracers._provider  # type: ignore[union-attr] # what was set up on demand
     provider.shutdown()
     assert _services_and_spans(hub_double.span_requests) == {("other-service", "first"), ("default-service", "second")}
     assert {headers["authorization"] for headers, _ in hub_double.span_requests} == {"Bearer lh_key"}
@@ -326,7 +326,7 @@ def test_a_tracer_that_fails_costs_a_run_no_more_than_its_span(memory: Events) -
         def start_span(self, *arguments: object, **options: object) -> None:
             raise RuntimeError("no spans today")
 
-    _otel.use_tracer(Broken())
+    otel.use_tracer(Broken())
 
     @sdk.telemetry_track
     @sdk.lineage_track("job")
@@ -342,7 +342,7 @@ def test_a_span_of_a_telemetry_track_names_the_run_it_is_part_of(memory: Events)
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    _otel.use_tracer(provider.get_tracer("test"))
+    otel.use_tracer(provider.get_tracer("test"))
 
     @sdk.telemetry_track("inside", tags={"count": 3, "other": object})  # type: ignore[dict-item] # users do that
     def inside() -> None: ...

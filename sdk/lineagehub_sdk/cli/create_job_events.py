@@ -9,10 +9,10 @@ import uuid
 
 from lineagehub_sdk import _clock
 from lineagehub_sdk._client import configure as configure_sdk
-from lineagehub_sdk._datasets import to_openlineage
-from lineagehub_sdk._job import Job
-from lineagehub_sdk._propagation import from_environment
-from lineagehub_sdk._run_event import RunEvent
+from lineagehub_sdk._lineage.datasets import to_openlineage
+from lineagehub_sdk._lineage.job import Job
+from lineagehub_sdk._lineage.propagation import from_environment
+from lineagehub_sdk._lineage.run_event import RunEvent
 from lineagehub_sdk.cli._arguments import CommandParser
 from lineagehub_sdk.cli._failures import UsageFailure
 from lineagehub_sdk.cli._hub import send_events

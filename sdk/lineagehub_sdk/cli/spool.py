@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import datetime, timezone
 
 from lineagehub_sdk._client import configure as configure_sdk
-from lineagehub_sdk._spool import SpoolStatus, purge_spool, send_spool, spool_directory, spool_status
+from lineagehub_sdk._delivery.spool import SpoolStatus, purge_spool, send_spool, spool_directory, spool_status
 from lineagehub_sdk.cli._arguments import CommandParser
 from lineagehub_sdk.cli._failures import EXIT_FAILED, EXIT_NO_ANSWER, Failure, UsageFailure
 from lineagehub_sdk.cli._hub import configured

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lineagehub_sdk import _clock
-from lineagehub_sdk._facets import CORE_SCHEMA, PRODUCER
+from lineagehub_sdk._lineage.facets import CORE_SCHEMA, PRODUCER
 
 
 @dataclass

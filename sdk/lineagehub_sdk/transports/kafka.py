@@ -14,7 +14,7 @@ from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal
 
 if TYPE_CHECKING:
-    from lineagehub_sdk._kafka_producer import KafkaProducer
+    from lineagehub_sdk.transports._kafka_producer import KafkaProducer
 
 
 class Signer:
@@ -95,7 +95,7 @@ def open_producer(config: LineageHubConfig) -> KafkaProducer:
     if not config.kafka_brokers:
         raise TransportRefused("the kafka transport needs LINEAGEHUB_KAFKA_BROKERS, such as kafka-1:9092,kafka-2:9092")
     try:
-        from lineagehub_sdk._kafka_producer import KafkaProducer
+        from lineagehub_sdk.transports._kafka_producer import KafkaProducer
     except ImportError as error:
         raise TransportRefused(
             f"the kafka transport needs aiokafka ({error}): pip install 'lineagehub-sdk[kafka]'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lineagehub_sdk._encoding import coerce
+from lineagehub_sdk._delivery.encoding import coerce
 
 PRODUCER = "https://github.com/lineagehub/lineagehub/tree/0.1.0/sdk"
 CORE_SCHEMA = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs"

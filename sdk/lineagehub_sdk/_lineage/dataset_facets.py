@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from lineagehub_sdk._datasets import Dataset, to_openlineage
-from lineagehub_sdk._facets import facet
+from lineagehub_sdk._lineage.datasets import Dataset, to_openlineage
+from lineagehub_sdk._lineage.facets import facet
 
 Schema = Any
 """Columns: a mapping of name to type, pairs of them, OpenLineage's own fields, or the `dtypes` of a pandas or Spark frame."""

@@ -1,7 +1,7 @@
 """From the caller's dictionary to bytes, in two steps: a cheap snapshot in the caller's thread, JSON in ours.
 
 The snapshot is `marshal`'s: 1.5 us for an event of 500 bytes, where JSON is 5 to 8; what the caller changes afterwards no longer matters.
-A run's own events need none: they hold what nobody changes (`_run_event`).
+A run's own events need none: they hold what nobody changes (`run_event`).
 What JSON does not know is written as what it most likely stands for, and what stands for nothing by the name of its type: an event is
 worth more than one of its values.
 """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-from lineagehub_sdk import _client, _otel
-from lineagehub_sdk._context import CURRENT, RunIdentity
+from lineagehub_sdk import _client
 from lineagehub_sdk._guard import never_raise
+from lineagehub_sdk._lineage.context import CURRENT, RunIdentity
+from lineagehub_sdk._telemetry import otel
 
 
 class TrackedSpan:
@@ -14,10 +15,10 @@ class TrackedSpan:
 
     __slots__ = ("_job", "_options", "_span", "_started_at")
 
-    def __init__(self, options: _otel.SpanOptions, namespace: str | None) -> None:
+    def __init__(self, options: otel.SpanOptions, namespace: str | None) -> None:
         self._options = options
         self._job = RunIdentity("", namespace or "", options.name)
-        self._span: _otel.OpenSpan | None = None
+        self._span: otel.OpenSpan | None = None
         self._started_at = 0.0
 
     def start(self) -> None:
@@ -25,7 +26,7 @@ class TrackedSpan:
         with never_raise("opening a span"):
             self._started_at = time.perf_counter()
             current = CURRENT.get()
-            self._span = _otel.open_span(self._options, current.identity if current is not None else None)
+            self._span = otel.open_span(self._options, current.identity if current is not None else None)
 
     def suspend(self) -> None:
         """Stop being the current span: a generator has yielded."""
@@ -45,4 +46,4 @@ class TrackedSpan:
             if self._span is not None:
                 self._span.close(error if state == "FAIL" else None)
             namespace = self._job.namespace or _client.current_config().job_namespace
-            _otel.count_run(self._job._replace(namespace=namespace), state, time.perf_counter() - self._started_at)
+            otel.count_run(self._job._replace(namespace=namespace), state, time.perf_counter() - self._started_at)

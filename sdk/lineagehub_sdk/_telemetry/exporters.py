@@ -30,7 +30,7 @@ from lineagehub_sdk.transports.kafka import Signer, open_producer
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from lineagehub_sdk._kafka_producer import KafkaProducer
+    from lineagehub_sdk.transports._kafka_producer import KafkaProducer
 
 Item = TypeVar("Item")
 SignRecord = Callable[[bytes, str, int], Record]

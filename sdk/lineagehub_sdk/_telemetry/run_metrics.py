@@ -1,4 +1,4 @@
-"""The automatic metrics of runs, on any OpenTelemetry meter. Made by `telemetry` and `_otel`; imports nothing of OpenTelemetry.
+"""The automatic metrics of runs, on any OpenTelemetry meter. Made by `telemetry` and `otel`; imports nothing of OpenTelemetry.
 
     pipeline_runs_total             counter; lineage.run_state is COMPLETE, FAIL or ABORT
     pipeline_runs_success_total     counter of COMPLETE
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lineagehub_sdk._context import RunIdentity
+from lineagehub_sdk._lineage.context import RunIdentity
 
 
 class RunMetrics:

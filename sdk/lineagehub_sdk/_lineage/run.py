@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
-from lineagehub_sdk import _client, _clock, _otel, _propagation
-from lineagehub_sdk._context import CURRENT, Ancestor, RunIdentity
-from lineagehub_sdk._dataset_facets import (
+from lineagehub_sdk import _client, _clock
+from lineagehub_sdk._delivery.encoding import frozen
+from lineagehub_sdk._guard import never_raise, swallows
+from lineagehub_sdk._lineage import propagation
+from lineagehub_sdk._lineage.context import CURRENT, Ancestor, RunIdentity
+from lineagehub_sdk._lineage.dataset_facets import (
     ColumnLineage,
     Schema,
     column_lineage_facet,
@@ -19,12 +22,11 @@ from lineagehub_sdk._dataset_facets import (
     schema_facet,
     with_facets,
 )
-from lineagehub_sdk._datasets import Dataset, Datasets, to_openlineage
-from lineagehub_sdk._encoding import frozen
-from lineagehub_sdk._facets import custom_facet, error_facet, trace_facet
-from lineagehub_sdk._guard import never_raise, swallows
-from lineagehub_sdk._job import Job, read_datasets
-from lineagehub_sdk._run_event import RunEvent
+from lineagehub_sdk._lineage.datasets import Dataset, Datasets, to_openlineage
+from lineagehub_sdk._lineage.facets import custom_facet, error_facet, trace_facet
+from lineagehub_sdk._lineage.job import Job, read_datasets
+from lineagehub_sdk._lineage.run_event import RunEvent
+from lineagehub_sdk._telemetry import otel
 
 
 class Run(Ancestor):
@@ -52,7 +54,7 @@ class Run(Ancestor):
         "run_id",
     )
 
-    def __init__(self, job: Job, span_options: _otel.SpanOptions | None = None) -> None:
+    def __init__(self, job: Job, span_options: otel.SpanOptions | None = None) -> None:
         self._as_parent = None
         self._job = job
         self.job_name = job.name
@@ -65,7 +67,7 @@ class Run(Ancestor):
         self._job_facets = job.facets
         self._run_facets: dict[str, Any] = {}
         self._span_options = span_options
-        self._span: _otel.OpenSpan | None = None
+        self._span: otel.OpenSpan | None = None
         self._before: Ancestor | None = None
         self._inside: Ancestor | None = self
         self._emits = True
@@ -134,18 +136,18 @@ class Run(Ancestor):
             self.namespace = self.namespace or config.job_namespace
             self._started_at = time.perf_counter()
             self._before = CURRENT.get()
-            self.parent = self._before or _propagation.from_environment()
+            self.parent = self._before or propagation.from_environment()
             if self.parent is not None:
                 self._run_facets["parent"] = self.parent.as_parent()
         except Exception as error:
             if not swallows("starting a run", error):
                 raise
         try:
-            remote_ids = _propagation.remote_ids(self.parent)
-            if _otel.is_possible():
-                options = self._span_options or _otel.SpanOptions(self.job_name)
-                self._span = _otel.open_span(options, self.identity, remote_ids)
-            if ids := _otel.current_ids() or remote_ids:
+            remote_ids = propagation.remote_ids(self.parent)
+            if otel.is_possible():
+                options = self._span_options or otel.SpanOptions(self.job_name)
+                self._span = otel.open_span(options, self.identity, remote_ids)
+            if ids := otel.current_ids() or remote_ids:
                 self._run_facets["lineagehub_trace"] = trace_facet(*ids)
         except Exception as error:
             if not swallows("naming the trace", error):
@@ -176,11 +178,11 @@ class Run(Ancestor):
         if error is not None and state == "FAIL" and self._emits:
             with never_raise("describing an error", strict=False):
                 self._run_facets = {**self._run_facets, "errorMessage": error_facet(error)}
-        if _otel.is_possible():
+        if otel.is_possible():
             with never_raise("closing a span", strict=False):
                 if self._span is not None:
                     self._span.close(error if state == "FAIL" else None)
-                _otel.count_run(self.identity, state, time.perf_counter() - self._started_at)
+                otel.count_run(self.identity, state, time.perf_counter() - self._started_at)
         self._emit(state, strict=error is None)
 
     def _leave(self) -> None:

@@ -14,8 +14,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from lineagehub_sdk import _spool_segment
-from lineagehub_sdk._spool_segment import CORRUPT, REFUSED, SEGMENT
+from lineagehub_sdk._delivery import spool_segment
+from lineagehub_sdk._delivery.spool_segment import CORRUPT, REFUSED, SEGMENT
 from lineagehub_sdk.transports._transport import PreparedEvent
 
 SEGMENT_BYTES = 4 * 1024 * 1024
@@ -80,12 +80,12 @@ class Spool:
                 room = self.size - self._bytes()
                 while written < len(events):
                     part = events[written : written + lines_a_write]
-                    lines = b"".join(_spool_segment.encode(part))
+                    lines = b"".join(spool_segment.encode(part))
                     room -= len(lines)
                     if room < 0:
                         raise OSError(errno.ENOSPC, f"the spool has its size of {self.size} bytes", self.path)
                     active = self._writable()
-                    _spool_segment.append(active.descriptor, lines)
+                    spool_segment.append(active.descriptor, lines)
                     self._unsynced = True
                     active.count += len(part)
                     written += len(part)
@@ -135,7 +135,7 @@ class Spool:
         with self._lock:
             held = self._own[0] if own else self._adopted[0]
             assert held.events is not None
-            self._set_aside(held, REFUSED, _spool_segment.encode(refused))
+            self._set_aside(held, REFUSED, spool_segment.encode(refused))
             for _ in range(count):
                 held.events.popleft()
             held.count -= count
@@ -151,7 +151,7 @@ class Spool:
                 return False
             mine = {held.name for held in self._own}
             for name in segments(self._open()):
-                if name not in mine and (descriptor := _spool_segment.take(self._open(), name)) is not None:
+                if name not in mine and (descriptor := spool_segment.take(self._open(), name)) is not None:
                     held = _Held(name, descriptor)
                     self._adopted.append(held)
                     self._read(held)
@@ -178,7 +178,7 @@ class Spool:
 
     def _open(self) -> int:
         if self._directory < 0:
-            self._directory = _spool_segment.open_directory(self.path)
+            self._directory = spool_segment.open_directory(self.path)
         return self._directory
 
     def _bytes(self) -> int:
@@ -196,10 +196,10 @@ class Spool:
         if self._active is None:
             directory = self._open()
             name = f"{time.time_ns():020d}-{os.getpid()}{SEGMENT}"
-            held = _Held(name, _spool_segment.create(directory, name))
+            held = _Held(name, spool_segment.create(directory, name))
             self._own.append(held)
             self._active = held
-            _spool_segment.append(held.descriptor, _spool_segment.header(self.destination, self.key_id))
+            spool_segment.append(held.descriptor, spool_segment.header(self.destination, self.key_id))
             os.fsync(directory)
         return self._active
 
@@ -215,7 +215,7 @@ class Spool:
 
     def _read(self, held: _Held) -> None:
         try:
-            events, damaged = _spool_segment.decode(_spool_segment.read(held.descriptor))
+            events, damaged = spool_segment.decode(spool_segment.read(held.descriptor))
         except OSError:
             events, damaged = [], []
         held.events, held.count = deque(events), len(events)
@@ -225,7 +225,7 @@ class Spool:
     def _set_aside(self, held: _Held, suffix: str, lines: list[bytes]) -> None:
         if lines:
             with contextlib.suppress(OSError):
-                _spool_segment.set_aside(self._open(), held.name.removesuffix(SEGMENT) + suffix, b"".join(lines))
+                spool_segment.set_aside(self._open(), held.name.removesuffix(SEGMENT) + suffix, b"".join(lines))
 
     def _remove(self, held: _Held, own: bool) -> None:
         (self._own if own else self._adopted).remove(held)

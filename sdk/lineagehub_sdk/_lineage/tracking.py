@@ -12,10 +12,10 @@ from typing import Any
 
 from lineagehub_sdk._client import flush
 from lineagehub_sdk._guard import never_raise, swallows
-from lineagehub_sdk._job import Job
-from lineagehub_sdk._otel import SpanOptions
-from lineagehub_sdk._run import Run, state_of
-from lineagehub_sdk._tracked_span import TrackedSpan
+from lineagehub_sdk._lineage.job import Job
+from lineagehub_sdk._lineage.run import Run, state_of
+from lineagehub_sdk._telemetry.otel import SpanOptions
+from lineagehub_sdk._telemetry.tracked_span import TrackedSpan
 
 PLAN = "__lineagehub_plan__"
 

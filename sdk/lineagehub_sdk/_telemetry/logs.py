@@ -1,4 +1,4 @@
-"""The exporter of OpenTelemetry logs, beside those of spans and metrics (`_otel_exporters`).
+"""The exporter of OpenTelemetry logs, beside those of spans and metrics (`exporters`).
 
 By itself because OpenTelemetry's logs are not stable yet (their modules begin with `_`): what changes there costs nobody his spans.
 """
@@ -14,7 +14,7 @@ from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportRes
 
 from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._otel_exporters import address, authorization, records, send, telemetry_transport
+from lineagehub_sdk._telemetry.exporters import address, authorization, records, send, telemetry_transport
 from lineagehub_sdk.transports.kafka import Signer, open_producer
 
 

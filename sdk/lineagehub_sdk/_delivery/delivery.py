@@ -15,9 +15,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from lineagehub_sdk._attempts import LONGEST_BACKOFF_SECONDS, Attempts
-from lineagehub_sdk._backlog import MEMORY, Backlog
-from lineagehub_sdk._encoding import Snapshot, prepare, warn_of_coercion
+from lineagehub_sdk._delivery import importing
+from lineagehub_sdk._delivery.attempts import LONGEST_BACKOFF_SECONDS, Attempts
+from lineagehub_sdk._delivery.backlog import MEMORY, Backlog
+from lineagehub_sdk._delivery.encoding import Snapshot, prepare, warn_of_coercion
 from lineagehub_sdk._guard import debug, never_raise, warn_once
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports._transport import PreparedEvent, Refusal, Transport
@@ -35,9 +36,6 @@ GIVE_WAY_SECONDS = 0.00005
 Like this it is as fast as the disk, 50,000 events a second; and 0.2 s slower in all where nobody takes and there is no disk. Not sooner:
 a pipeline that computes has 5,000 events waiting at times, and would wait for 0.5 ms in every hundredth call.
 """
-
-importing = threading.Lock()
-"""Held while a thread of ours imports modules: a child forked meanwhile would wait for ever when it imports the same."""
 
 Taken = tuple[Snapshot, str | None, int]
 """A snapshot, the id that was asked for, and when, in milliseconds since the epoch."""
@@ -268,8 +266,8 @@ class Delivery:
 
     def _send(self) -> None:
         with never_raise("opening the spool", strict=False):
-            # One lock after the other: whoever forks within `_changed` waits for `importing`.
-            with importing:
+            # One lock after the other: whoever forks within `_changed` waits for that one.
+            with importing.lock:
                 found = self._backlog.find_spool()
             with self._changed:
                 self._backlog.use_spool(found)
@@ -320,7 +318,7 @@ class Delivery:
     def _attempt(self, events: list[PreparedEvent], source: str) -> None:
         try:
             if self._transport is None:
-                with importing:
+                with importing.lock:
                     self._transport = self._open(self._config, self._name)
             refusals = self._transport.send(events)
         except TransportUnavailable as error:

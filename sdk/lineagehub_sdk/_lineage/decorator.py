@@ -8,11 +8,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, Protocol, TypeVar, overload
 
-from lineagehub_sdk import _otel
-from lineagehub_sdk._datasets import Inputs, Outputs, several
 from lineagehub_sdk._guard import debug_once, never_raise, warn_once
-from lineagehub_sdk._job import Job
-from lineagehub_sdk._tracking import Plan, plan_of, wrap
+from lineagehub_sdk._lineage.datasets import Inputs, Outputs, several
+from lineagehub_sdk._lineage.job import Job
+from lineagehub_sdk._lineage.tracking import Plan, plan_of, wrap
+from lineagehub_sdk._telemetry import otel
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -136,10 +136,10 @@ def telemetry_track(
         except ImportError as error:
             debug_once("no telemetry", f"{error}; functions run without spans")
         else:
-            _otel.set_up_on_demand(telemetry.configure_telemetry_on_demand)
+            otel.set_up_on_demand(telemetry.configure_telemetry_on_demand)
 
     def plan(function: Callable[..., Any], former: Plan | None) -> Plan:
-        options = _otel.SpanOptions(
+        options = otel.SpanOptions(
             _name_given(span_name) or name_of(function),
             service_name or "",
             {str(key): _attribute(value) for key, value in (tags or {}).items()},

@@ -1,7 +1,7 @@
 """OpenLineage's naming of datasets: from an address, or a type with its parts, to (namespace, name).
 
 The rules are those of the specification (https://openlineage.io/docs/spec/naming); tests hold them equal to `openlineage.client.naming`.
-Called by `_datasets`. Nothing is looked up and nothing is guessed beyond a port's default; credentials never pass.
+Called by `datasets`. Nothing is looked up and nothing is guessed beyond a port's default; credentials never pass.
 """
 
 from __future__ import annotations

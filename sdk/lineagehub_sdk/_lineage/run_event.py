@@ -12,9 +12,9 @@ from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple
 
 from lineagehub_sdk import _wire
-from lineagehub_sdk._encoding import encode
-from lineagehub_sdk._facets import PRODUCER, RUN_EVENT_SCHEMA
-from lineagehub_sdk._job import Job, WrittenJob
+from lineagehub_sdk._delivery.encoding import encode
+from lineagehub_sdk._lineage.facets import PRODUCER, RUN_EVENT_SCHEMA
+from lineagehub_sdk._lineage.job import Job, WrittenJob
 
 
 class RunEvent(NamedTuple):

@@ -20,9 +20,9 @@ from collections.abc import Callable, Mapping, MutableMapping
 from types import TracebackType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from lineagehub_sdk import _otel
-from lineagehub_sdk._context import CURRENT, Ancestor, RunIdentity
 from lineagehub_sdk._guard import never_raise, warn_once
+from lineagehub_sdk._lineage.context import CURRENT, Ancestor, RunIdentity
+from lineagehub_sdk._telemetry import otel
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,7 +109,7 @@ def inject(headers: Any = None) -> Any:
     """
     headers = {} if headers is None else headers
     with never_raise("injecting the run into headers"):
-        ids = _otel.current_ids() or remote_ids(CURRENT.get())
+        ids = otel.current_ids() or remote_ids(CURRENT.get())
         if ids is not None:
             headers[TRACE_HEADER] = f"00-{ids[0]}-{ids[1]}-01"
         current = CURRENT.get()

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from lineagehub_sdk._client import current_config
-from lineagehub_sdk._context import RunIdentity
-from lineagehub_sdk._facets import describe
 from lineagehub_sdk._guard import never_raise
+from lineagehub_sdk._lineage.context import RunIdentity
+from lineagehub_sdk._lineage.facets import describe
 
 INSTRUMENTATION = "lineagehub_sdk"
 

@@ -5,7 +5,7 @@ A segment is a text file: one line a record, which begins with the CRC-32 of its
     5d0c1f6a {"spool":1,"destination":"http https://hub.example.com","key_id":"Ab12Cd34"}
     91b3a07e {"id":"<32 hexadecimal digits>","ts":<ms since the epoch>,"key":"<record key>","event":{…}}
 
-Whoever holds its lock (flock) owns a segment: the process that writes it, or, once that is dead, whoever takes it first. Used by `_spool`.
+Whoever holds its lock (flock) owns a segment: the process that writes it, or, once that is dead, whoever takes it first. Used by `spool`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where this code stands in lineage, by contextvars: it crosses awaits and tasks, and is each thread's own.
 
-The bottom of the SDK's runs: `_run` and `_propagation` put themselves here; this imports neither.
+The bottom of the SDK's runs: `run` and `propagation` put themselves here; this imports neither.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from lineagehub_sdk._facets import parent_facet
+from lineagehub_sdk._lineage.facets import parent_facet
 
 
 class RunIdentity(NamedTuple):

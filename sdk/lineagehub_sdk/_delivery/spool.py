@@ -4,7 +4,7 @@
         01764190000000000000-4711.segment                    written by one process, which holds its lock as long as it lives
         01764190000000000000-4711.corrupt, .refused          lines that are not sent again, kept for people
 
-`_spool_share` is what a process does in one of them.
+`spool_share` is what a process does in one of them.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from lineagehub_sdk import _spool_segment, _wire
+from lineagehub_sdk import _wire
 from lineagehub_sdk._config import LineageHubConfig
-from lineagehub_sdk._spool_segment import CORRUPT, REFUSED, SEGMENT
-from lineagehub_sdk._spool_share import Spool, segments
+from lineagehub_sdk._delivery import spool_segment
+from lineagehub_sdk._delivery.spool_segment import CORRUPT, REFUSED, SEGMENT
+from lineagehub_sdk._delivery.spool_share import Spool, segments
 from lineagehub_sdk.errors import TransportRefused, TransportUnavailable
 from lineagehub_sdk.transports import TRANSPORTS
 
@@ -102,7 +103,7 @@ def purge_spool(directory: str, *, only_set_aside: bool = False) -> int:
                     os.unlink(name, dir_fd=opened)
                     removed += 1
             for name in [] if only_set_aside else segments(opened):
-                descriptor = _spool_segment.take(opened, name)
+                descriptor = spool_segment.take(opened, name)
                 if descriptor is not None:
                     os.unlink(name, dir_fd=opened)
                     os.close(descriptor)
@@ -143,7 +144,7 @@ def _status(path: str) -> SpoolStatus:
             with contextlib.suppress(FileNotFoundError):
                 descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
                 try:
-                    content = _spool_segment.read(descriptor)
+                    content = spool_segment.read(descriptor)
                 finally:
                     os.close(descriptor)
                 size += len(content)
@@ -152,13 +153,13 @@ def _status(path: str) -> SpoolStatus:
                 elif name.endswith(REFUSED):
                     refused += content.count(b"\n")
                 elif name.endswith(SEGMENT):
-                    about = about or _spool_segment.read_header(content)
-                    held, _ = _spool_segment.decode(content)
+                    about = about or spool_segment.read_header(content)
+                    held, _ = spool_segment.decode(content)
                     segments, events = segments + 1, events + len(held)
                     oldest = min(
                         [event.timestamp_ms for event in held] + ([] if oldest is None else [oldest]), default=None
                     )
-                    free = _spool_segment.take(directory, name)
+                    free = spool_segment.take(directory, name)
                     if free is None:
                         in_use += len(held)
                     else:
@@ -179,7 +180,7 @@ def _status(path: str) -> SpoolStatus:
 
 @contextlib.contextmanager
 def _opened(path: str) -> Iterator[int]:
-    directory = _spool_segment.open_directory(path)
+    directory = spool_segment.open_directory(path)
     try:
         yield directory
     finally:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from lineagehub_sdk import _naming
-from lineagehub_sdk._facets import facet
+from lineagehub_sdk._lineage import naming
+from lineagehub_sdk._lineage.facets import facet
 
 
 class AdapterType(str, Enum):
@@ -59,7 +59,7 @@ class DatasetSpec:
         Raises TypeError or ValueError for a type or a name that is no text, or empty.
         """
         kind, form = _word(self.type, "type"), _word(self.format, "format")
-        namespace, name = _naming.from_type(kind, _word(self.name, "name"), self.namespace)
+        namespace, name = naming.from_type(kind, _word(self.name, "name"), self.namespace)
         dataset: dict[str, Any] = {"namespace": namespace, "name": name}
         if form != DataFormat.TABLE.value:
             storage = facet("1-0-1/StorageDatasetFacet", storageLayer=kind, fileFormat=form)
@@ -121,7 +121,7 @@ def several(datasets: Any) -> tuple[Any, ...]:
 def to_openlineage(dataset: Dataset) -> dict[str, Any]:
     """Return a dataset as OpenLineage has it. Raises TypeError or ValueError, which say what it needs."""
     if isinstance(dataset, str):
-        namespace, name = _naming.from_address(dataset)
+        namespace, name = naming.from_address(dataset)
         return {"namespace": namespace, "name": name}
     if isinstance(dataset, DatasetSpec):
         return dataset.to_openlineage_dataset()
@@ -135,7 +135,7 @@ def to_openlineage(dataset: Dataset) -> dict[str, Any]:
         return {**made, **{name: dataset[name] for name in _FACETS if name in dataset}}
     if not dataset.get("namespace") or not dataset.get("name"):
         raise ValueError("a dataset needs a namespace and a name, or a type and a name")
-    return {**dataset, "namespace": _naming.without_credentials(_word(dataset["namespace"], "namespace"))}
+    return {**dataset, "namespace": naming.without_credentials(_word(dataset["namespace"], "namespace"))}
 
 
 _FACETS = ("facets", "inputFacets", "outputFacets")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from lineagehub_sdk._datasets import several, to_openlineage
-from lineagehub_sdk._encoding import frozen
-from lineagehub_sdk._facets import documentation_facet, tags_facet
+from lineagehub_sdk._delivery.encoding import frozen
 from lineagehub_sdk._guard import never_raise
+from lineagehub_sdk._lineage.datasets import several, to_openlineage
+from lineagehub_sdk._lineage.facets import documentation_facet, tags_facet
 
 
 class WrittenJob(NamedTuple):
@@ -54,7 +54,7 @@ class Job:
         self.outputs = [] if callable(outputs) else read_datasets(outputs, "outputs")
         self.facets: dict[str, Any] = {}
         self.written: dict[str, WrittenJob] = {}
-        """How the events of its runs end, by namespace: made with the first of them (`_run_event`)."""
+        """How the events of its runs end, by namespace: made with the first of them (`run_event`)."""
         with never_raise("reading description and tags"):
             if description:
                 self.facets["documentation"] = documentation_facet(description)

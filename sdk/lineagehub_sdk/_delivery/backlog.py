@@ -15,7 +15,7 @@ from lineagehub_sdk.transports._transport import PreparedEvent
 
 if TYPE_CHECKING:
     from lineagehub_sdk._config import LineageHubConfig
-    from lineagehub_sdk._spool_share import Spool
+    from lineagehub_sdk._delivery.spool_share import Spool
 
 LONG_ATTEMPT_SECONDS = 0.8
 """An attempt that takes longer is as good as a hub that is away: what waits for it goes to disk."""
@@ -79,7 +79,7 @@ class Backlog:
         if not self.has_spool:
             return None
         try:
-            from lineagehub_sdk._spool import spool_of
+            from lineagehub_sdk._delivery.spool import spool_of
         except ImportError:
             # A system without flock.
             return None
