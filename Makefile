@@ -35,6 +35,7 @@ bench: setup ## Measure the web, the storing agents and the graph reads on Apach
 	$(BIN)/python -m tests.bench isolation --keep
 	$(BIN)/python -m tests.bench usage_recovery --keep
 	$(BIN)/python -m tests.bench sdk_call --keep
+	$(BIN)/python -m tests.bench sdk_kinds --keep
 
 lint: setup
 	$(BIN)/ruff check .
