@@ -42,6 +42,14 @@ def jars(client: str) -> Path:
     return _prepared(CLIENTS / client / POM)
 
 
+def dbt_project(folder: Path, name: str) -> Path:
+    """Return a copy, in a folder, of dbt's project by another name: a hub tells jobs by theirs, and may have seen the shop's."""
+    project = Path(shutil.copytree(CLIENTS / "dbt" / "project", folder / "project"))
+    settings = project / "dbt_project.yml"
+    settings.write_text(settings.read_text().replace("name: shop", f"name: {name}").replace("  shop:", f"  {name}:"))
+    return project
+
+
 def prepare(pins: Path) -> Path:
     """Install what a file pins, unless that is done; return where it is. Raises ClientMissing."""
     home = _home(pins)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.support.client_events import all_is_taken, run_of
-from tests.support.clients import CLIENTS
+from tests.support.clients import dbt_project
 from tests.support.hub import Hub
 from tests.support.sdk_pages import follow, run
 
@@ -51,10 +50,7 @@ def test_airflows_forks_sign_each_event(hub: Hub, sdk_wheel: Path, tmp_path: Pat
 
 
 def test_dbt_signs_each_event(hub: Hub, sdk_wheel: Path, tmp_path: Path) -> None:
-    project = Path(shutil.copytree(CLIENTS / "dbt" / "project", tmp_path / "project"))
-    # By another name: a hub's jobs are told by theirs, and this one has seen the shop's.
-    settings = project / "dbt_project.yml"
-    settings.write_text(settings.read_text().replace("name: shop", "name: signed").replace("  shop:", "  signed:"))
+    project = dbt_project(tmp_path, "signed")
     environment = _environment("dbt", hub, sdk_wheel, project) | {
         "SHOP_DATABASE": str(tmp_path / "shop.duckdb"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

@@ -7,7 +7,6 @@ tests/sdk/test_openlineage_transport.py), and that of these tools any other vers
 from __future__ import annotations
 
 import re
-import shutil
 import sqlite3
 import uuid
 from contextlib import closing
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.client_events import all_is_taken, column_edges, datasets_of, run_of
-from tests.support.clients import CLIENTS
+from tests.support.clients import dbt_project
 from tests.support.documents import properties_file
 from tests.support.hub import Hub
 from tests.support.sdk_pages import PRODUCER, follow, run
@@ -106,10 +105,7 @@ def test_prefect_tasks_in_threads_are_part_of_the_flows_run_which_has_prefects_i
 def test_dbt_a_pipeline_has_the_command_below_it_and_all_is_sent_by_the_sdk(
     hub: Hub, sdk_wheel: Path, tmp_path: Path
 ) -> None:
-    project = Path(shutil.copytree(CLIENTS / "dbt" / "project", tmp_path / "project"))
-    # By another name: a hub's jobs are told by theirs, and this one has seen the shop's.
-    settings = project / "dbt_project.yml"
-    settings.write_text(settings.read_text().replace("name: shop", "name: nightly").replace("  shop:", "  nightly:"))
+    project = dbt_project(tmp_path, "nightly")
     database = tmp_path / "shop.duckdb"
     quiet = {"SHOP_DATABASE": str(database), "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     reader = follow("dbt", hub, sdk_wheel, project)
