@@ -151,9 +151,14 @@ def usage_key(namespace: str, day: str, signal: Signal) -> bytes:
     return f"{namespace}|{day}|{signal.value}".encode()
 
 
+def date_of(timestamp_ms: int) -> date:
+    """Return the UTC date of a time in milliseconds since the epoch."""
+    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).date()
+
+
 def day_of(timestamp_ms: int) -> str:
-    """Return the UTC day of a time in milliseconds since the epoch."""
-    return datetime.fromtimestamp(timestamp_ms / 1000, UTC).date().isoformat()
+    """Return the same as the text by which usage is kept, such as 2026-01-31."""
+    return date_of(timestamp_ms).isoformat()
 
 
 def is_kept(day: str, today: date) -> bool:

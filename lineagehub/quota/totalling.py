@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import msgspec
 
 from lineagehub.contract.signals import Signal
-from lineagehub.contract.usage import CountedTo, UsageDelta, UsageTotal, is_kept, new_total, usage_key, verdict_of
+from lineagehub.contract.usage import (
+    CountedTo,
+    UsageDelta,
+    UsageTotal,
+    date_of,
+    is_kept,
+    new_total,
+    usage_key,
+    verdict_of,
+)
 from lineagehub.quota.daily import DayLimit
 from lineagehub.quota.usage_book import UsageBook
 
@@ -20,7 +28,7 @@ def add_deltas(
 
     A delta that is counted already changes nothing, nor does one of a day that is kept no more.
     """
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    today = date_of(now_ms)
     changed: dict[bytes, UsageTotal | None] = {}
     for delta, limit in deltas:
         key = usage_key(delta.namespace, delta.day, delta.signal)
@@ -33,7 +41,7 @@ def add_deltas(
 
 def outdated(book: UsageBook, now_ms: int) -> list[bytes]:
     """Return the keys of totals whose day is kept no more."""
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    today = date_of(now_ms)
     return [key for day in book.days if not is_kept(day, today) for key in book.keys_of(day)]
 
 

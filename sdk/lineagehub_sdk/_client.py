@@ -1,4 +1,4 @@
-"""The client behind everything: it takes events for its deliveries (`delivery`), and sees to forks and to the end of the process.
+"""The client behind everything: it takes events for its deliveries (`_delivery.delivery`), and sees to forks and to the end of the process.
 
 `emit` never blocks and never raises. After a fork the child has fresh, empty deliveries and threads of its own. At the end what waits is
 sent, or written to disk. Several transports ("file+http") are several deliveries: none waits for another.
@@ -19,9 +19,8 @@ from typing import Any, Unpack
 from lineagehub_sdk._config import ARGUMENT, ConfigurationArguments, LineageHubConfig, resolve
 from lineagehub_sdk._delivery import importing
 from lineagehub_sdk._delivery.delivery import Delivery, Taken
-from lineagehub_sdk._delivery.encoding import now_ms, prepare, snapshot
+from lineagehub_sdk._delivery.encoding import Unwritten, now_ms, prepare, snapshot
 from lineagehub_sdk._guard import is_strict, never_raise, show_debugging, warn, warn_once
-from lineagehub_sdk._lineage.run_event import RunEvent
 from lineagehub_sdk.errors import TransportRefused
 from lineagehub_sdk.transports import TRANSPORTS
 from lineagehub_sdk.transports._transport import Transport
@@ -55,8 +54,8 @@ class Client:
             prepare(*taken)
         self._put(taken)
 
-    def emit_run(self, event: RunEvent) -> None:
-        """Queue an event of a run of this process."""
+    def emit_run(self, event: Unwritten) -> None:
+        """Queue an event of a run of this process, which nobody changes any more."""
         self._put((event, None, now_ms()))
 
     def _put(self, taken: Taken) -> None:

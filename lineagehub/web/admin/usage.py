@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from lineagehub.contract.lineage import Fault
 from lineagehub.contract.signals import Signal
-from lineagehub.contract.usage import KEPT_DAYS, Counts, UsageTotal, Verdict, verdict_of
+from lineagehub.contract.usage import KEPT_DAYS, Counts, UsageTotal, Verdict, date_of, verdict_of
 from lineagehub.web.admin.namespaces import manager_of_namespaces
 from lineagehub.web.admin.refusing import refusing
 from lineagehub.web.admin.targets import target_namespace
@@ -68,7 +68,7 @@ async def read_usage(request: web.Request) -> web.Response:
         namespace = manager_of_namespaces(request).live(target_namespace(request))
     query = read_query(request, UsageQuery)
     parts = request.app[PARTS]
-    quota, today = parts.quota, datetime.fromtimestamp(parts.now_ms() / 1000, UTC).date()
+    quota, today = parts.quota, date_of(parts.now_ms())
     limit = quota.limit_of(namespace.name).soft
     days = [
         _day(day, quota.book.of_day(namespace.name, day.isoformat()), limit)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -17,7 +19,7 @@ from tests.hub.web.running import READY_SECONDS, RunningWeb, running_web
 from tests.support.attacks import FORBIDDEN_WEBHOOKS
 from tests.support.hub import run_command
 from tests.support.waiting import wait_until_async
-from tests.support.webhook_server import webhook_server
+from tests.support.webhook_server import WebhookServer, webhook_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,6 +27,16 @@ TOKEN = "T0EXAMPLE/B0EXAMPLE/very-secret"
 SLACK = {"url": f"https://hooks.slack.com/services/{TOKEN}"}
 SECRET = "a secret of both sides"
 JSON = {"url": "https://alerts.example.com/x", "format": "json", "secret": SECRET, "alerts": ["quota"]}
+
+
+@contextlib.asynccontextmanager
+async def trusting_web(hub: RunningWeb) -> AsyncIterator[tuple[RunningWeb, WebhookServer]]:
+    """Run a web beside the session's that trusts a webhook server of this machine."""
+    async with webhook_server() as server:
+        alerts = AlertsSettings(trusted_origins=server.origin)
+        async with running_web(hub.settings.model_copy(update={"alerts": alerts})) as web:
+            assert await web.parts.control_view.wait_complete(READY_SECONDS)
+            yield web, server
 
 
 def webhooks(*given: dict[str, Any]) -> dict[str, Any]:
@@ -136,19 +148,16 @@ async def test_a_namespace_made_again_has_no_webhooks_of_the_former_one(hub: Run
 async def test_a_test_message_is_sent_to_each_and_what_became_of_it_is_said_without_what_was_answered(
     hub: RunningWeb, tenant: Tenant
 ) -> None:
-    async with webhook_server() as server:
-        alerts = AlertsSettings(trusted_origins=server.origin)
-        async with running_web(hub.settings.model_copy(update={"alerts": alerts})) as web:
-            assert await web.parts.control_view.wait_complete(READY_SECONDS)
-            path, owner = f"{tenant.path}/webhooks", tenant.keys["owner"]
-            given = [
-                {"url": server.slack},
-                {"url": f"{server.origin}/services/wrong", "format": "json"},
-                {"url": f"{server.origin}/json", "format": "json", "secret": SECRET},
-                {"url": "https://no-such-name.example.com/"},
-            ]
-            assert (await send(web, "PUT", path, owner, webhooks(*given))).status == 200
-            reply = await send(web, "POST", f"{path}/test", owner)
+    async with trusting_web(hub) as (web, server):
+        path, owner = f"{tenant.path}/webhooks", tenant.keys["owner"]
+        given = [
+            {"url": server.slack},
+            {"url": f"{server.origin}/services/wrong", "format": "json"},
+            {"url": f"{server.origin}/json", "format": "json", "secret": SECRET},
+            {"url": "https://no-such-name.example.com/"},
+        ]
+        assert (await send(web, "PUT", path, owner, webhooks(*given))).status == 200
+        reply = await send(web, "POST", f"{path}/test", owner)
     results = [(one["outcome"], one["status"]) for one in reply.document["results"]]
     assert results == [("sent", 200), ("refused", 400), ("sent", 200), ("unreachable", None)]
     assert "invalid_payload" not in str(reply.document)
@@ -160,15 +169,12 @@ async def test_a_test_message_is_sent_to_each_and_what_became_of_it_is_said_with
 async def test_trials_beyond_the_burst_are_429_for_the_whole_namespace_and_call_nobody(
     hub: RunningWeb, tenant: Tenant
 ) -> None:
-    async with webhook_server() as server:
-        alerts = AlertsSettings(trusted_origins=server.origin)
-        async with running_web(hub.settings.model_copy(update={"alerts": alerts})) as web:
-            assert await web.parts.control_view.wait_complete(READY_SECONDS)
-            path = f"{tenant.path}/webhooks"
-            assert (await send(web, "PUT", path, tenant.keys["owner"], webhooks({"url": server.slack}))).status == 200
-            tried = [await send(web, "POST", f"{path}/test", tenant.keys["owner"]) for _ in range(WEBHOOK_TRIALS.burst)]
-            refused = await send(web, "POST", f"{path}/test", tenant.keys["admin"])
-            others = await send(web, "POST", f"{path}/test", hub.keys["operator"])
+    async with trusting_web(hub) as (web, server):
+        path = f"{tenant.path}/webhooks"
+        assert (await send(web, "PUT", path, tenant.keys["owner"], webhooks({"url": server.slack}))).status == 200
+        tried = [await send(web, "POST", f"{path}/test", tenant.keys["owner"]) for _ in range(WEBHOOK_TRIALS.burst)]
+        refused = await send(web, "POST", f"{path}/test", tenant.keys["admin"])
+        others = await send(web, "POST", f"{path}/test", hub.keys["operator"])
     assert {reply.status for reply in (*tried, others)} == {200}
     assert (refused.status, refused.document["reason"]) == (429, "rate_limited")
     assert 1 <= int(refused.headers["Retry-After"]) <= 60
